@@ -1,0 +1,1 @@
+//! The contract between the services: envelope, ids, money and every event type.

@@ -1,0 +1,1 @@
+//! JetStream and nothing else: topology, group commit, journals, workers, dead letters.

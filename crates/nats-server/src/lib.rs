@@ -1,0 +1,1 @@
+//! Finds, fetches and runs a real nats-server for the command line and the tests.

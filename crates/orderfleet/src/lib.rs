@@ -1,0 +1,1 @@
+//! The command line: run the fleet, place orders, prove the promise.

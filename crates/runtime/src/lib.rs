@@ -1,0 +1,1 @@
+//! The process around a service: configuration, telemetry, health, metrics, signals, shutdown, clock.

@@ -1,0 +1,1 @@
+//! Keeps every event for ever, and proves that none is missing.

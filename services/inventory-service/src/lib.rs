@@ -1,0 +1,1 @@
+//! Reserves, commits and releases stock.

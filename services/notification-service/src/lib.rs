@@ -1,0 +1,1 @@
+//! Tells customers what became of their orders.
