@@ -1,1 +1,27 @@
-//! JetStream and nothing else: topology, group commit, journals, workers, dead letters.
+//! JetStream and nothing else: what the services need of the log, in three patterns.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`log`] | the narrow trait over JetStream that everything else here is written against |
+//! | [`jetstream`] | that trait over a real server |
+//! | [`topology`] | streams and consumers as data: create, compare, refuse |
+//! | [`commit`] | group commit: many publishes, one fsync |
+//! | [`journal`] | a stream with one active writer, its state the fold of its events |
+//! | [`worker`] | competing consumers that do I/O for each event |
+//! | [`dead_letter`] | where a message goes that cannot be handled |
+//! | [`trace`] | trace context in and out of headers |
+//!
+//! This crate matches on no concrete event and decides nothing about orders. It is the only one that
+//! names the broker's client.
+
+pub mod clock;
+pub mod commit;
+pub mod dead_letter;
+pub mod headers;
+pub mod jetstream;
+pub mod journal;
+pub mod log;
+pub mod metrics;
+pub mod topology;
+pub mod trace;
+pub mod worker;

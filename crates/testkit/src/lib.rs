@@ -1,1 +1,10 @@
-//! Test support: a real nats-server per test, a manual clock, builders.
+//! Test support: a real nats-server per test, and waiting for conditions instead of sleeping.
+//!
+//! A development dependency only. What fails here is the test's set-up, so everything panics with the reason instead
+//! of returning errors.
+
+mod broker;
+mod eventually;
+
+pub use broker::{Broker, broker, broker_sync_always, broker_with};
+pub use eventually::{Condition, eventually};

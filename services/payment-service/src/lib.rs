@@ -1,1 +1,3 @@
 //! Charges and refunds cards through the gateway.
+
+pub mod gateway;

@@ -1,0 +1,106 @@
+//! Every stream of the fleet: its subjects, its one writer, and what kind of log it is.
+
+use crate::{
+    inventory::InventoryEvent, notifications::NotificationEvent, orders::OrderEvent, payments::PaymentEvent,
+    requests::Request,
+};
+
+/// A stream of domain events, written by exactly one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamDef {
+    /// The stream's name: `ORDERS`.
+    pub name: &'static str,
+    /// The subject filter it stores.
+    pub subjects: &'static str,
+    /// Who writes it. REQUESTS is written by the HTTP handlers of two services, see `docs/EVENTS.md`.
+    pub writer: &'static str,
+    /// The control subject when the stream is a journal, that is, has one active writer at a time.
+    pub control: Option<&'static str>,
+    /// Every `(type, version)` that may stand in it.
+    pub types: &'static [(&'static str, u32)],
+}
+
+/// What callers ask for; durable before they get an answer.
+pub const REQUESTS: StreamDef = StreamDef {
+    name: "REQUESTS",
+    subjects: "requests.>",
+    writer: "order-service",
+    control: None,
+    types: Request::TYPES,
+};
+
+/// The journal of the order service: the life of every order.
+pub const ORDERS: StreamDef = StreamDef {
+    name: "ORDERS",
+    subjects: "orders.>",
+    writer: "order-service",
+    control: Some("orders.control"),
+    types: OrderEvent::TYPES,
+};
+
+/// The journal of the inventory service: every movement of stock.
+pub const INVENTORY: StreamDef = StreamDef {
+    name: "INVENTORY",
+    subjects: "inventory.>",
+    writer: "inventory-service",
+    control: Some("inventory.control"),
+    types: InventoryEvent::TYPES,
+};
+
+/// What became of every charge and refund.
+pub const PAYMENTS: StreamDef = StreamDef {
+    name: "PAYMENTS",
+    subjects: "payments.>",
+    writer: "payment-service",
+    control: None,
+    types: PaymentEvent::TYPES,
+};
+
+/// What customers were told.
+pub const NOTIFICATIONS: StreamDef = StreamDef {
+    name: "NOTIFICATIONS",
+    subjects: "notifications.>",
+    writer: "notification-service",
+    control: None,
+    types: NotificationEvent::TYPES,
+};
+
+/// The domain streams, in the order an order passes through them.
+pub const STREAMS: [StreamDef; 5] = [REQUESTS, ORDERS, INVENTORY, PAYMENTS, NOTIFICATIONS];
+
+/// The version of the journals' control messages (`orders.control`, `inventory.control`).
+pub const CONTROL_VERSION: u32 = 1;
+
+/// A durable consumer: the members of one service share its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsumerDef {
+    /// The stream it reads.
+    pub stream: &'static str,
+    /// Its name; begins with the service it belongs to.
+    pub durable: &'static str,
+    /// The subjects it is given.
+    pub subjects: &'static [&'static str],
+}
+
+/// Charges the card for what inventory has set aside.
+pub const PAYMENT_CHARGE: ConsumerDef =
+    ConsumerDef { stream: "INVENTORY", durable: "payment-charge", subjects: &["inventory.reserved"] };
+
+/// Gives money back.
+pub const PAYMENT_REFUND: ConsumerDef =
+    ConsumerDef { stream: "ORDERS", durable: "payment-refund", subjects: &["orders.refund_requested"] };
+
+/// Tells customers how their order ended.
+pub const NOTIFICATION_ORDERS: ConsumerDef = ConsumerDef {
+    stream: "ORDERS",
+    durable: "notification-orders",
+    subjects: &["orders.confirmed", "orders.cancelled"],
+};
+
+/// Tells customers that their money is on its way back.
+pub const NOTIFICATION_REFUNDS: ConsumerDef =
+    ConsumerDef { stream: "PAYMENTS", durable: "notification-refunds", subjects: &["payments.refunded"] };
+
+/// Every durable consumer of the fleet.
+pub const CONSUMERS: [ConsumerDef; 4] =
+    [PAYMENT_CHARGE, PAYMENT_REFUND, NOTIFICATION_ORDERS, NOTIFICATION_REFUNDS];

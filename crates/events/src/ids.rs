@@ -1,0 +1,153 @@
+//! Identities, and how the deterministic ones are derived.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+/// The namespace of every name-based (version 5) id of the fleet.
+pub const NAMESPACE: Uuid = Uuid::from_u128(0x6f72_6465_7266_6c65_6574_0000_0000_0001);
+
+/// A name-based id: the same parts always give the same id, in every process and for ever.
+#[must_use]
+pub fn derive(parts: &[&str]) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, parts.join("\n").as_bytes())
+}
+
+/// The id of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderId(pub Uuid);
+
+impl OrderId {
+    /// The order a customer means by an idempotency key: repeating the key names the same order.
+    #[must_use]
+    pub fn from_key(customer_id: &str, idempotency_key: &str) -> Self {
+        Self(derive(&["order", customer_id, idempotency_key]))
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::parse_str(text).map(Self)
+    }
+}
+
+/// A W3C trace id: 16 bytes, written as 32 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct TraceId(pub [u8; 16]);
+
+impl TraceId {
+    /// Whether this is the all-zero id, which W3C declares invalid: "no trace".
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.0 == [0; 16]
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text was not 32 hex digits.
+#[derive(Debug, thiserror::Error)]
+#[error("a trace id is 32 lower-case hex digits")]
+pub struct InvalidTraceId;
+
+impl FromStr for TraceId {
+    type Err = InvalidTraceId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hex = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !hex {
+            return Err(InvalidTraceId);
+        }
+        u128::from_str_radix(text, 16).map(|id| Self(id.to_be_bytes())).map_err(|_| InvalidTraceId)
+    }
+}
+
+impl Serialize for TraceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TraceId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::text::deserialize(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OrderId, TraceId, derive};
+
+    #[test]
+    fn derived_ids_never_change() {
+        assert_eq!(derive(&["a", "b"]).to_string(), "@A@");
+        let order = OrderId::from_key("c-1001", "cart-7");
+        assert_eq!(order.to_string(), "@B@");
+        assert_ne!(order, OrderId::from_key("c-1002", "cart-7"), "keys belong to their customer");
+    }
+
+    #[test]
+    fn every_spelling_of_a_uuid_names_the_same_order_and_one_is_written() {
+        let written = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+        let spellings = [
+            written,
+            "6BA7B810-9DAD-11D1-80B4-00C04FD430C8",
+            "6ba7b8109dad11d180b400c04fd430c8",
+            "{6ba7b810-9dad-11d1-80b4-00c04fd430c8}",
+            "urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        ];
+        for text in spellings {
+            assert_eq!(text.parse::<OrderId>().map(|id| id.to_string()).ok().as_deref(), Some(written));
+        }
+        for text in
+            ["", "6ba7b810", "6ba7b810-9dad-11d1-80b4-00c04fd430cg", " 6ba7b8109dad11d180b400c04fd430c8"]
+        {
+            assert!(text.parse::<OrderId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_trace_id_is_32_lower_case_hex_digits() {
+        let text = "0af7651916cd43dd8448eb211c80319c";
+        let id = text.parse::<TraceId>();
+        assert_eq!(id.map(|id| (id.to_string(), id.is_none())).ok(), Some((text.to_owned(), false)));
+        let refused = [
+            "",
+            "0af7651916cd43dd8448eb211c80319",
+            "0af7651916cd43dd8448eb211c80319c0",
+            "0AF7651916CD43DD8448EB211C80319C",
+            "+af7651916cd43dd8448eb211c80319c",
+            "0af7651916cd43dd8448eb211c8031é",
+        ];
+        for text in refused {
+            assert!(text.parse::<TraceId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_all_zero_trace_id_is_no_trace_yet_can_be_written_and_read() {
+        let zeros = "0".repeat(32);
+        assert_eq!(TraceId::default().to_string(), zeros);
+        assert_eq!(zeros.parse::<TraceId>().map(|id| id.is_none()).ok(), Some(true));
+    }
+}

@@ -1,0 +1,169 @@
+//! The task behind a [`GroupCommit`](super::GroupCommit): gathers, sends, answers.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+    time::Instant,
+};
+
+use super::{CommitConfig, CommitError, MAX_BATCH, MAX_BATCH_BYTES, Submission};
+use crate::{
+    headers::MSG_ID,
+    log::{Ack, Log, Message, PublishError},
+    metrics::Metrics,
+};
+
+/// First pause before a message without an answer is sent again; doubles up to a second.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Runs until every handle is dropped and everything they sent is settled.
+pub(super) async fn run<L: Log>(
+    log: L,
+    mut config: CommitConfig,
+    metrics: Metrics,
+    mut submissions: mpsc::Receiver<Submission>,
+) {
+    let sender = Arc::new(Sender { log, stream: config.stream, patience: config.patience, metrics });
+    let slots = Arc::new(Semaphore::new(config.in_flight));
+    let mut under_way = JoinSet::new();
+    let mut gathered = Vec::with_capacity(MAX_BATCH);
+    loop {
+        while under_way.try_join_next().is_some() {}
+        if gathered.is_empty() && submissions.recv_many(&mut gathered, MAX_BATCH).await == 0 {
+            break;
+        }
+        config.linger.note(gathered.len(), Instant::now());
+        linger(&config, &mut submissions, &mut gathered).await;
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        // Whatever came while waiting for the slot rides along.
+        while gathered.len() < MAX_BATCH {
+            let Ok(submission) = submissions.try_recv() else { break };
+            gathered.push(submission);
+        }
+        let batch = close_batch(&mut gathered);
+        let sender = Arc::clone(&sender);
+        under_way.spawn(async move {
+            sender.settle(batch).await;
+            drop(slot);
+        });
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+async fn linger(
+    config: &CommitConfig,
+    submissions: &mut mpsc::Receiver<Submission>,
+    gathered: &mut Vec<Submission>,
+) {
+    let wait = config.linger.wait(gathered.len());
+    if wait.is_zero() {
+        return;
+    }
+    let until = Instant::now() + wait;
+    while gathered.len() < config.linger.enough {
+        let room = MAX_BATCH - gathered.len();
+        match tokio::time::timeout_at(until, submissions.recv_many(gathered, room)).await {
+            Ok(0) | Err(_) => break,
+            Ok(_more) => {}
+        }
+    }
+}
+
+/// Takes from the front what may go out together: not too many bytes, and no id twice, because a
+/// batch that repeats an id is refused whole. What is left keeps its order.
+fn close_batch(gathered: &mut Vec<Submission>) -> Vec<Submission> {
+    let mut bytes = 0;
+    let mut ids = HashSet::with_capacity(gathered.len());
+    let fits = gathered.iter().take_while(|submission| {
+        bytes += submission.message.payload.len();
+        let fresh = submission.message.headers.get(MSG_ID).is_none_or(|id| ids.insert(id));
+        fresh && bytes <= MAX_BATCH_BYTES
+    });
+    let count = fits.count().max(1);
+    let rest = gathered.split_off(count);
+    std::mem::replace(gathered, rest)
+}
+
+struct Sender<L> {
+    log: L,
+    stream: &'static str,
+    patience: Duration,
+    metrics: Metrics,
+}
+
+impl<L: Log> Sender<L> {
+    async fn settle(&self, batch: Vec<Submission>) {
+        let started = Instant::now();
+        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
+        self.metrics.commit_size.with_label_values(&[self.stream]).observe(batch.len() as f64);
+        let (messages, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|s| (s.message, s.done)).unzip();
+        let outcomes = self.store(&messages).await;
+        self.metrics
+            .commit_seconds
+            .with_label_values(&[self.stream])
+            .observe(started.elapsed().as_secs_f64());
+        for (done, outcome) in waiting.into_iter().zip(outcomes) {
+            // A caller that has gone away does not want to know.
+            let _gone = done.send(outcome);
+        }
+    }
+
+    /// One outcome per message, in order.
+    async fn store(&self, messages: &[Message]) -> Vec<Result<Ack, CommitError>> {
+        let deadline = Instant::now() + self.patience;
+        if let [message] = messages {
+            return vec![self.store_one(message, deadline).await];
+        }
+        let outcome = self.insist(deadline, || self.log.publish_batch(messages, None)).await;
+        match outcome {
+            Ok(ack) => {
+                let first = ack.sequence + 1 - messages.len() as u64;
+                (first..=ack.sequence).map(|sequence| Ok(Ack { sequence, duplicate: false })).collect()
+            }
+            // Some are stored already, or one is bad: each message for itself finds out which.
+            Err(PublishError::DuplicateInBatch | PublishError::Refused(_)) => {
+                join_all(messages.iter().map(|message| self.store_one(message, deadline))).await
+            }
+            Err(error) => vec![Err(error.into()); messages.len()],
+        }
+    }
+
+    async fn store_one(&self, message: &Message, deadline: Instant) -> Result<Ack, CommitError> {
+        Ok(self.insist(deadline, || self.log.publish(message, None)).await?)
+    }
+
+    /// Sends the same again until a definite answer comes or patience ends. Safe because every message
+    /// carries an id: what was stored without our hearing of it is not stored twice.
+    async fn insist<F>(&self, deadline: Instant, mut attempt: impl FnMut() -> F) -> Result<Ack, PublishError>
+    where
+        F: Future<Output = Result<Ack, PublishError>>,
+    {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match attempt().await {
+                Err(PublishError::Unknown(_)) if Instant::now() + pause < deadline => {
+                    self.metrics.publish_retries.with_label_values(&[self.stream]).inc();
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
+                }
+                definite => return definite,
+            }
+        }
+    }
+}
+
+impl From<PublishError> for CommitError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Unknown(what) => Self::Unavailable(what),
+            PublishError::Full => Self::Full,
+            PublishError::Refused(why) => Self::Refused(why),
+            unexpected @ (PublishError::WrongLastSequence | PublishError::DuplicateInBatch) => {
+                Self::Refused(unexpected.to_string())
+            }
+        }
+    }
+}

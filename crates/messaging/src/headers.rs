@@ -1,0 +1,60 @@
+//! The headers of a message: their names, and a map that hides the client's own type.
+
+use std::fmt;
+
+/// Deduplication id: a second message with the same id within the stream's window is not stored.
+pub const MSG_ID: &str = "Nats-Msg-Id";
+/// Stored only if this is the stream's last sequence: the journal's fence.
+pub const EXPECTED_LAST_SEQUENCE: &str = "Nats-Expected-Last-Sequence";
+/// Which atomic batch a message belongs to.
+pub const BATCH_ID: &str = "Nats-Batch-Id";
+/// Position in the atomic batch, from 1.
+pub const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
+/// Set on the last message of an atomic batch.
+pub const BATCH_COMMIT: &str = "Nats-Batch-Commit";
+/// W3C trace context.
+pub const TRACEPARENT: &str = "traceparent";
+/// W3C vendor part of the trace context, passed on untouched.
+pub const TRACESTATE: &str = "tracestate";
+/// The epoch of the journal's writer.
+pub const EPOCH: &str = "Fleet-Epoch";
+/// Identity of one journal commit, the same however often it is sent.
+pub const COMMIT: &str = "Fleet-Commit";
+/// The inputs consumed so far, on the last message of a journal commit: `REQUESTS=12,PAYMENTS=7`.
+pub const POSITIONS: &str = "Fleet-Positions";
+
+/// The headers of one message.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub(crate) async_nats::HeaderMap);
+
+impl Headers {
+    /// No headers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a header, replacing an earlier value.
+    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.0.insert(name, value.into());
+    }
+
+    /// The value of a header, by its exact spelling.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(async_nats::HeaderValue::as_str)
+    }
+
+    /// Every header with its values.
+    pub fn iter(&self) -> impl Iterator<Item = (String, Vec<String>)> + '_ {
+        self.0.iter().map(|(name, values)| {
+            (name.to_string(), values.iter().map(|value| value.as_str().to_owned()).collect())
+        })
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}

@@ -1,0 +1,129 @@
+//! The log over a real server, through `async-nats`.
+
+mod connect;
+mod consumer;
+mod publish;
+mod reader;
+mod snapshots;
+
+use std::time::Duration;
+
+use async_nats::{Client, jetstream::Context};
+use events::Timestamp;
+use tokio::sync::watch;
+
+use crate::log::{Ack, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
+
+pub use connect::{ConnectError, ConnectOptions};
+pub use consumer::{JetStreamConsumer, JetStreamDelivery};
+pub use reader::{JetStreamBeats, JetStreamReader};
+pub(crate) use snapshots::BUCKET as SNAPSHOT_BUCKET;
+
+/// How long one request to the broker may take before its outcome counts as unknown.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection to a JetStream server. Cheap to clone; clones share the connection.
+#[derive(Clone)]
+pub struct JetStream {
+    pub(crate) client: Client,
+    pub(crate) context: Context,
+    connected: watch::Receiver<bool>,
+}
+
+impl JetStream {
+    /// Whether the connection stands.
+    #[must_use]
+    pub fn connected(&self) -> watch::Receiver<bool> {
+        self.connected.clone()
+    }
+}
+
+impl Log for JetStream {
+    type Reader = JetStreamReader;
+    type Consumer = JetStreamConsumer;
+    type Beats = JetStreamBeats;
+
+    async fn publish(&self, message: &Message, expect: Option<u64>) -> Result<Ack, PublishError> {
+        publish::one(&self.client, message, expect).await
+    }
+
+    async fn publish_batch(&self, messages: &[Message], expect: Option<u64>) -> Result<Ack, PublishError> {
+        publish::batch(&self.client, messages, expect).await
+    }
+
+    async fn extent(&self, stream: &str) -> Result<Extent, Unavailable> {
+        let stream = self.context.get_stream_no_info(stream).await.map_err(unavailable)?;
+        let state = stream.get_info().await.map_err(unavailable)?.state;
+        Ok(Extent { first: state.first_sequence, last: state.last_sequence })
+    }
+
+    async fn get(&self, stream: &str, sequence: u64) -> Result<Option<Stored>, Unavailable> {
+        let stream = self.context.get_stream_no_info(stream).await.map_err(unavailable)?;
+        match stream.get_raw_message(sequence).await {
+            Ok(message) => Ok(Some(Stored {
+                sequence: message.sequence,
+                timestamp: timestamp(message.time),
+                subject: message.subject.to_string(),
+                headers: crate::headers::Headers(message.headers),
+                payload: message.payload,
+            })),
+            Err(error)
+                if error.kind() == async_nats::jetstream::stream::RawMessageErrorKind::NoMessageFound =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    fn read(&self, stream: &str, subjects: &[&str], after: u64) -> JetStreamReader {
+        JetStreamReader::new(self.context.clone(), stream, subjects, after)
+    }
+
+    fn consume(&self, stream: &str, durable: &str, prefetch: usize) -> JetStreamConsumer {
+        JetStreamConsumer::new(self.clone(), stream, durable, prefetch)
+    }
+
+    async fn beat(&self, journal: &str, beat: &Beat) {
+        if !*self.connected.borrow() {
+            return;
+        }
+        if let Ok(body) = serde_json::to_vec(beat) {
+            let sent = self.client.publish(beat_subject(journal), body.into());
+            // A beat that cannot be sent is a beat nobody hears; the next one follows at once.
+            let _too_late = tokio::time::timeout(Duration::from_secs(1), sent).await;
+        }
+    }
+
+    fn beats(&self, journal: &str) -> JetStreamBeats {
+        JetStreamBeats::new(self.client.clone(), beat_subject(journal))
+    }
+
+    async fn save_snapshot(&self, journal: &str, sequence: u64, body: Vec<u8>) -> Result<(), Unavailable> {
+        snapshots::save(&self.context, journal, sequence, body).await
+    }
+
+    async fn snapshots(&self, journal: &str) -> Result<Vec<u64>, Unavailable> {
+        snapshots::list(&self.context, journal).await
+    }
+
+    async fn load_snapshot(&self, journal: &str, sequence: u64) -> Result<Option<Vec<u8>>, Unavailable> {
+        snapshots::load(&self.context, journal, sequence).await
+    }
+
+    async fn drop_snapshot(&self, journal: &str, sequence: u64) -> Result<(), Unavailable> {
+        snapshots::drop(&self.context, journal, sequence).await
+    }
+}
+
+fn beat_subject(journal: &str) -> String {
+    format!("fleet.heartbeat.{journal}")
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Unavailable {
+    Unavailable(error.to_string())
+}
+
+fn timestamp(at: time::OffsetDateTime) -> Timestamp {
+    Timestamp(i64::try_from(at.unix_timestamp_nanos() / 1_000).unwrap_or(i64::MAX))
+}

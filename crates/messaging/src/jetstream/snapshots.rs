@@ -1,0 +1,69 @@
+//! Snapshots of journals, kept as objects in one bucket.
+
+use async_nats::jetstream::{Context, object_store::ObjectStore};
+use futures_util::TryStreamExt;
+use tokio::io::AsyncReadExt;
+
+use super::unavailable;
+use crate::log::Unavailable;
+
+/// The bucket; `topology` creates it.
+pub(crate) const BUCKET: &str = "journal-snapshots";
+
+/// `ORDERS.00000000000000012345`: sorts as the sequence does.
+fn name(journal: &str, sequence: u64) -> String {
+    format!("{journal}.{sequence:020}")
+}
+
+async fn bucket(context: &Context) -> Result<ObjectStore, Unavailable> {
+    context.get_object_store(BUCKET).await.map_err(unavailable)
+}
+
+pub(super) async fn save(
+    context: &Context,
+    journal: &str,
+    sequence: u64,
+    body: Vec<u8>,
+) -> Result<(), Unavailable> {
+    let name = name(journal, sequence);
+    bucket(context).await?.put(name.as_str(), &mut body.as_slice()).await.map_err(unavailable)?;
+    Ok(())
+}
+
+pub(super) async fn list(context: &Context, journal: &str) -> Result<Vec<u64>, Unavailable> {
+    let prefix = format!("{journal}.");
+    let bucket = bucket(context).await?;
+    let objects: Vec<_> =
+        bucket.list().await.map_err(unavailable)?.try_collect().await.map_err(unavailable)?;
+    let mut sequences: Vec<u64> = objects
+        .iter()
+        .filter_map(|object| object.name.strip_prefix(&prefix))
+        .filter_map(|sequence| sequence.parse().ok())
+        .collect();
+    sequences.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(sequences)
+}
+
+pub(super) async fn load(
+    context: &Context,
+    journal: &str,
+    sequence: u64,
+) -> Result<Option<Vec<u8>>, Unavailable> {
+    use async_nats::jetstream::object_store::GetErrorKind;
+    let mut object = match bucket(context).await?.get(name(journal, sequence)).await {
+        Ok(object) => object,
+        Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unavailable(error)),
+    };
+    let mut body = Vec::new();
+    match object.read_to_end(&mut body).await {
+        Ok(_bytes) => Ok(Some(body)),
+        // The client checks the object's digest: what fails it is damaged, not out of reach.
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(None),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+pub(super) async fn drop(context: &Context, journal: &str, sequence: u64) -> Result<(), Unavailable> {
+    bucket(context).await?.delete(name(journal, sequence)).await.map_err(unavailable)
+}

@@ -1,0 +1,68 @@
+//! Control messages: how writers of a journal take turns. Stored in the journal like events.
+
+use std::borrow::Cow;
+
+use events::{DecodeError, Envelope, RawEnvelope, Timestamp, TraceId, catalogue::CONTROL_VERSION, ids};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    headers::{EPOCH, Headers},
+    log::Message,
+};
+
+/// What a writer of the journal says about its turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "control", rename_all = "snake_case")]
+pub enum Control {
+    /// From here on only this instance writes, under this epoch.
+    Fence {
+        /// Who.
+        instance: String,
+        /// One more than the epoch before.
+        epoch: u64,
+    },
+    /// The writer has stopped in good order; anybody may take over at once.
+    HandOver {
+        /// Who.
+        instance: String,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// Inputs were consumed that had no outcome; only the positions in the header moved.
+    Checkpoint {
+        /// The writer's epoch.
+        epoch: u64,
+    },
+}
+
+impl Control {
+    fn epoch(&self) -> u64 {
+        match self {
+            Self::Fence { epoch, .. } | Self::HandOver { epoch, .. } | Self::Checkpoint { epoch } => *epoch,
+        }
+    }
+
+    /// The message, to be stored right after `after`.
+    pub(super) fn message(&self, journal: &str, subject: &'static str, after: u64, at: Timestamp) -> Message {
+        let id = ids::derive(&["control", journal, &after.to_string(), &format!("{self:?}")]);
+        let envelope = Envelope {
+            id,
+            kind: Cow::Borrowed(subject),
+            version: CONTROL_VERSION,
+            aggregate_id: Cow::Borrowed(journal),
+            timestamp: at,
+            trace_id: TraceId::default(),
+            causation_id: Uuid::nil(),
+            data: self,
+        };
+        let mut headers = Headers::new();
+        headers.set(EPOCH, self.epoch().to_string());
+        Message { subject: subject.to_owned(), headers, payload: envelope.to_body().into() }
+    }
+
+    /// Reads a control message back.
+    pub(super) fn read(raw: &RawEnvelope<'_>) -> Result<Self, DecodeError> {
+        serde_json::from_str(raw.data.get()).map_err(DecodeError::Malformed)
+    }
+}

@@ -1,0 +1,69 @@
+//! The decider: the pure heart of a journal, written by the service that owns it.
+
+use events::{DecodeError, RawEnvelope, StreamEvent, Timestamp, TraceId};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+/// An input stream of a journal, and the subjects in it that matter.
+#[derive(Debug, Clone, Copy)]
+pub struct InputStream {
+    /// The stream's name.
+    pub stream: &'static str,
+    /// Which of its subjects; empty means all.
+    pub subjects: &'static [&'static str],
+}
+
+/// What is known of an input or event beside its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// The message's own id.
+    pub id: Uuid,
+    /// When it happened: the stream's timestamp of an input, the envelope's of an event.
+    pub at: Timestamp,
+    /// The trace it belongs to.
+    pub trace_id: TraceId,
+}
+
+/// Decides what follows from an input, and folds what was decided into state.
+///
+/// Everything here is pure: no clock but the timestamps given, no randomness, no I/O, no logging. The
+/// same inputs in the same order give the same events in every process and for ever, and the state is
+/// nothing but the fold of the journal's events by [`evolve`](Self::evolve).
+pub trait Decider: Send + Sync + 'static {
+    /// The fold of the journal. Snapshots hold it as JSON.
+    type State: Default + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What it decides on.
+    type Input: Send + Sync + 'static;
+    /// What it decides.
+    type Event: StreamEvent;
+
+    /// The version of [`State`](Self::State)'s shape; a snapshot of another version is not read.
+    const STATE_VERSION: u32;
+
+    /// Where inputs come from.
+    fn inputs(&self) -> &'static [InputStream];
+
+    /// Reads an input by its type. `Ok(None)` when this type is no business of this journal.
+    ///
+    /// # Errors
+    /// The input cannot be read; it becomes a dead letter.
+    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Option<Self::Input>, DecodeError>;
+
+    /// Reads one of the journal's own events back.
+    ///
+    /// # Errors
+    /// The event cannot be read; this process must not lead the journal.
+    fn read_event(&self, raw: &RawEnvelope<'_>) -> Result<Self::Event, DecodeError>;
+
+    /// What follows from an input: none if it changes nothing, at most 100 events; an input that leads
+    /// to more, or to a panic, becomes a dead letter.
+    fn decide(&self, state: &Self::State, input: &Self::Input, meta: &Meta) -> Vec<Self::Event>;
+
+    /// What follows from time having passed. Called about once a second by the leader, with the
+    /// broker's idea of time as far as it is known. Each event comes with the trace it belongs to; what is beyond
+    /// the first 100 is asked for again at the next tick.
+    fn tick(&self, state: &Self::State, now: Timestamp) -> Vec<(Self::Event, TraceId)>;
+
+    /// Folds an event into the state.
+    fn evolve(&self, state: &mut Self::State, event: &Self::Event, meta: &Meta);
+}

@@ -1,0 +1,95 @@
+//! The fold of a journal: its state, and what else follows from its messages.
+
+use events::{DecodeError, RawEnvelope};
+
+use super::{Decider, Meta, Positions, control::Control};
+use crate::{headers::POSITIONS, log::Stored};
+
+/// A journal folded up to a sequence.
+pub(super) struct Folded<S> {
+    /// The decider's state.
+    pub(super) state: S,
+    /// How far the inputs are consumed.
+    pub(super) positions: Positions,
+    /// The epoch of the newest fence.
+    pub(super) epoch: u64,
+    /// Who set it.
+    pub(super) writer: String,
+    /// That writer has handed over.
+    pub(super) handed_over: bool,
+    /// The last sequence folded.
+    pub(super) sequence: u64,
+}
+
+/// Why a journal's message could not be folded.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FoldError {
+    /// Messages in between are missing: aged out before this process read them.
+    #[error("messages {from} to {to} of the journal are missing")]
+    Gap {
+        /// First missing.
+        from: u64,
+        /// Last missing.
+        to: u64,
+    },
+    /// A message of this journal that this version cannot read.
+    #[error("message {sequence} of the journal cannot be read: {error}")]
+    Unreadable {
+        /// Which.
+        sequence: u64,
+        /// Why.
+        error: DecodeError,
+    },
+}
+
+impl<S: Default> Default for Folded<S> {
+    fn default() -> Self {
+        let (positions, writer) = (Positions::default(), String::new());
+        Self { state: S::default(), positions, epoch: 0, writer, handed_over: false, sequence: 0 }
+    }
+}
+
+impl<S> Folded<S> {
+    /// Folds the next message in.
+    pub(super) fn apply<D: Decider<State = S>>(
+        &mut self,
+        decider: &D,
+        control: &str,
+        message: &Stored,
+    ) -> Result<(), FoldError> {
+        let next = self.sequence + 1;
+        if message.sequence < next {
+            return Ok(());
+        }
+        if message.sequence > next {
+            return Err(FoldError::Gap { from: next, to: message.sequence - 1 });
+        }
+        let unreadable = |error| FoldError::Unreadable { sequence: message.sequence, error };
+        let raw = RawEnvelope::parse(&message.payload).map_err(unreadable)?;
+        if raw.kind == control {
+            self.turn(&Control::read(&raw).map_err(unreadable)?);
+        } else {
+            let event = decider.read_event(&raw).map_err(unreadable)?;
+            let meta = Meta { id: raw.id, at: raw.timestamp, trace_id: raw.trace_id };
+            decider.evolve(&mut self.state, &event, &meta);
+        }
+        if let Some(positions) = message.headers.get(POSITIONS).and_then(|header| header.parse().ok()) {
+            self.positions = positions;
+        }
+        self.sequence = message.sequence;
+        Ok(())
+    }
+
+    /// Takes note of a control message.
+    pub(super) fn turn(&mut self, control: &Control) {
+        match control {
+            Control::Fence { instance, epoch } => {
+                self.epoch = *epoch;
+                self.writer.clone_from(instance);
+                self.handed_over = false;
+            }
+            Control::HandOver { .. } => self.handed_over = true,
+            Control::Checkpoint { .. } => {}
+        }
+    }
+}

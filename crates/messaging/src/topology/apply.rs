@@ -1,0 +1,160 @@
+//! Looking at the broker, and changing it.
+
+use async_nats::jetstream::{
+    consumer,
+    context::{ConsumerInfoErrorKind, GetStreamErrorKind},
+    stream::Config,
+};
+use events::catalogue::{CONSUMERS, ConsumerDef};
+
+use super::{Action, Change, TopologyError, TopologyOptions, desired, diff};
+use crate::jetstream::{JetStream, SNAPSHOT_BUCKET};
+
+/// Makes the broker what it must be, or changes nothing of what it would have to refuse.
+///
+/// # Errors
+/// The broker is out of reach, or something differs in a way that would lose messages.
+pub async fn setup(js: &JetStream, options: &TopologyOptions) -> Result<Vec<Change>, TopologyError> {
+    let mut changes = Vec::new();
+    for stream in desired::streams(options) {
+        changes.push(setup_stream(js, &stream).await?);
+    }
+    changes.push(setup_bucket(js, options).await?);
+    for consumer in &CONSUMERS {
+        changes.push(setup_consumer(js, consumer).await?);
+    }
+    Ok(changes)
+}
+
+fn broker(what: &str, error: &dyn std::fmt::Display) -> TopologyError {
+    TopologyError::Broker { what: what.to_owned(), error: error.to_string() }
+}
+
+fn action(what: &str, difference: diff::Difference) -> Result<Action, TopologyError> {
+    if difference.is_none() {
+        Ok(Action::Unchanged)
+    } else if difference.destructive.is_empty() {
+        Ok(Action::Updated(difference.harmless))
+    } else {
+        let differences = difference.destructive;
+        Err(TopologyError::Destructive { what: what.to_owned(), differences })
+    }
+}
+
+async fn setup_stream(js: &JetStream, desired: &Config) -> Result<Change, TopologyError> {
+    let what = format!("stream {}", desired.name);
+    let Some((actual, bytes)) = find_stream(js, &desired.name).await? else {
+        js.context.create_stream(desired.clone()).await.map_err(|error| broker(&what, &error))?;
+        return Ok(Change { what, action: Action::Created });
+    };
+    let action = action(&what, diff::stream(&actual, desired, bytes))?;
+    if action != Action::Unchanged {
+        let merged = diff::merged(&actual, desired);
+        js.context.update_stream(merged).await.map_err(|error| broker(&what, &error))?;
+    }
+    Ok(Change { what, action })
+}
+
+async fn find_stream(js: &JetStream, name: &str) -> Result<Option<(Config, u64)>, TopologyError> {
+    match js.context.get_stream(name).await {
+        Ok(stream) => {
+            let info = stream.cached_info();
+            Ok(Some((info.config.clone(), info.state.bytes)))
+        }
+        Err(error) if is_missing_stream(&error.kind()) => Ok(None),
+        Err(error) => Err(broker(&format!("stream {name}"), &error)),
+    }
+}
+
+fn is_missing_stream(kind: &GetStreamErrorKind) -> bool {
+    use async_nats::jetstream::ErrorCode;
+    matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
+}
+
+async fn setup_bucket(js: &JetStream, options: &TopologyOptions) -> Result<Change, TopologyError> {
+    let what = format!("bucket {SNAPSHOT_BUCKET}");
+    if find_stream(js, &format!("OBJ_{SNAPSHOT_BUCKET}")).await?.is_some() {
+        return Ok(Change { what, action: Action::Unchanged });
+    }
+    js.context
+        .create_object_store(desired::snapshots(options))
+        .await
+        .map_err(|error| broker(&what, &error))?;
+    Ok(Change { what, action: Action::Created })
+}
+
+async fn setup_consumer(js: &JetStream, def: &ConsumerDef) -> Result<Change, TopologyError> {
+    let what = format!("consumer {}/{}", def.stream, def.durable);
+    let desired = desired::consumer(def);
+    let found = find_consumer(js, def).await?;
+    let action = match &found {
+        None => Action::Created,
+        Some(actual) => action(&what, diff::consumer(actual, &desired))?,
+    };
+    if action != Action::Unchanged {
+        js.context
+            .create_consumer_on_stream(desired, def.stream)
+            .await
+            .map_err(|error| broker(&what, &error))?;
+    }
+    Ok(Change { what, action })
+}
+
+async fn find_consumer(js: &JetStream, def: &ConsumerDef) -> Result<Option<consumer::Config>, TopologyError> {
+    let what = format!("consumer {}/{}", def.stream, def.durable);
+    let stream = js.context.get_stream_no_info(def.stream).await.map_err(|error| broker(&what, &error))?;
+    match stream.consumer_info(def.durable).await {
+        Ok(info) => Ok(Some(info.config)),
+        Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
+        Err(error) => Err(broker(&what, &error)),
+    }
+}
+
+/// Checks that the streams and consumers a service needs are there and safe to use.
+///
+/// # Errors
+/// The broker is out of reach, or something is missing or differs.
+pub async fn verify(
+    js: &JetStream,
+    streams: &[&str],
+    consumers: &[ConsumerDef],
+) -> Result<(), TopologyError> {
+    let mut wrong = Vec::new();
+    let desired = desired::streams(&TopologyOptions::default());
+    for name in streams {
+        match find_stream(js, name).await? {
+            None => wrong.push(format!("stream {name} is missing")),
+            Some((actual, _bytes)) => {
+                let desired = desired.iter().find(|stream| stream.name == *name);
+                wrong.extend(desired.into_iter().flat_map(|desired| unsafe_to_use(&actual, desired)));
+            }
+        }
+    }
+    for def in consumers {
+        let what = format!("consumer {}/{}", def.stream, def.durable);
+        match find_consumer(js, def).await? {
+            None => wrong.push(format!("{what} is missing")),
+            Some(actual) => {
+                let difference = diff::consumer(&actual, &desired::consumer(def));
+                wrong.extend(difference.destructive.iter().map(|line| format!("{what}: {line}")));
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(TopologyError::NotSetUp(wrong)) }
+}
+
+/// Sizes and ages are the operator's choice; what keeps messages from being lost is not.
+fn unsafe_to_use(actual: &Config, desired: &Config) -> Vec<String> {
+    let tuned = Config {
+        max_bytes: actual.max_bytes,
+        max_age: actual.max_age,
+        num_replicas: actual.num_replicas,
+        duplicate_window: actual.duplicate_window.max(desired.duplicate_window),
+        deny_delete: actual.deny_delete,
+        deny_purge: actual.deny_purge,
+        ..desired.clone()
+    };
+    let difference = diff::stream(actual, &tuned, 0);
+    let lines = difference.harmless.into_iter().chain(difference.destructive);
+    lines.map(|line| format!("stream {}: {line}", desired.name)).collect()
+}

@@ -1,0 +1,109 @@
+//! What `up` tells about the fleet as a whole.
+
+use std::process::ExitCode;
+
+use console::style;
+use serde_json::{Value, json};
+
+use crate::fleet::{Exit, Fleet, FleetEvent, Phase};
+use crate::ui::Ui;
+
+/// An order anybody can place against a fresh fleet.
+const FIRST_STOCK: &str = r#"{"delta": 10}"#;
+const FIRST_ORDER: &str = r#"{"customer_id": "alice", "currency": "EUR", "payment_method": "pm_card_ok",
+       "lines": [{"sku": "tea", "quantity": 2, "unit_price": 450}]}"#;
+
+/// Prints what happens to the fleet while it starts, runs and stops.
+pub(super) fn observer(ui: &Ui) -> impl Fn(&FleetEvent) + Send + Sync + 'static {
+    let ui = ui.clone();
+    move |event| {
+        ui.object(&as_json(event));
+        match event {
+            FleetEvent::Phase(phase) => show_phase(&ui, *phase),
+            FleetEvent::Ready { name, .. } => ui.step(format_args!("{name} is ready")),
+            FleetEvent::Died { name, status, log_path } => {
+                ui.warn(format_args!(
+                    "{name} died ({status}); the others run on. Its log: {}",
+                    log_path.display()
+                ));
+            }
+            FleetEvent::Stopped { name, .. } => ui.step(format_args!("{name} has stopped")),
+        }
+    }
+}
+
+fn show_phase(ui: &Ui, phase: Phase) {
+    match phase {
+        // Cargo shows its own progress.
+        Phase::Building => ui.note("compiling the services (cargo build)"),
+        Phase::Broker => ui.step("starting nats-server (downloaded at the first time)"),
+        Phase::Topology => ui.step("setting up the streams"),
+        Phase::Processes => ui.step("starting card gateway and services"),
+        Phase::Running => ui.done(),
+        Phase::Stopping => ui.step("stopping; press Ctrl-C again to kill"),
+    }
+}
+
+fn as_json(event: &FleetEvent) -> Value {
+    match event {
+        FleetEvent::Phase(phase) => json!({"event": "phase", "phase": format!("{phase:?}").to_lowercase()}),
+        FleetEvent::Ready { name, url } => json!({"event": "ready", "process": name, "url": url}),
+        FleetEvent::Died { name, status, log_path } => {
+            json!({"event": "died", "process": name, "status": status.to_string(), "log": log_path})
+        }
+        FleetEvent::Stopped { name, status } => {
+            json!({"event": "stopped", "process": name, "status": status.to_string()})
+        }
+    }
+}
+
+/// The table of addresses and a first order to paste.
+pub(super) fn addresses(ui: &Ui, fleet: &Fleet) {
+    let procs = fleet.processes();
+    let mut rows = vec![("broker".to_owned(), fleet.broker().url(), fleet.broker().pid())];
+    rows.extend(procs.iter().map(|proc| (proc.name(), proc.url(), proc.pid())));
+    let (name_width, url_width) =
+        rows.iter().fold((0, 0), |(name, url), row| (row.0.len().max(name), row.1.len().max(url)));
+    ui.say(format_args!("\n{}\n", style("The fleet is running.").green().bold()));
+    for (name, url, pid) in rows {
+        let pid = style(pid.map(|pid| format!("pid {pid}")).unwrap_or_default()).dim();
+        ui.say(format_args!("  {name:<name_width$}  {url:<url_width$}  {pid}"));
+    }
+    let logs = fleet.data_dir().join("logs");
+    ui.say(format_args!("\n  data {}\n  logs {}", fleet.data_dir().display(), logs.display()));
+    if let (Ok(orders), Ok(stock)) = (fleet.url("order-service"), fleet.url("inventory-service")) {
+        ui.say(format_args!("\nPut something in stock and order it:\n\n{}", first_order(&orders, &stock)));
+    }
+    ui.say(format_args!("\n{}\n", style("Ctrl-C stops the fleet. Its log from here on:").dim()));
+}
+
+fn first_order(orders: &str, stock: &str) -> String {
+    let json = "-H 'Content-Type: application/json'";
+    format!(
+        "  curl -i {stock}/stock/tea/adjustments {json} \\\n    -H 'Idempotency-Key: first-delivery' -d '{FIRST_STOCK}'\n\n  \
+         curl -i {orders}/orders {json} \\\n    -H 'Idempotency-Key: first-order' \\\n    -H 'Prefer: wait=5' -d \
+         '{FIRST_ORDER}'"
+    )
+}
+
+/// The broker ended by itself.
+pub(super) fn broker_died(ui: &Ui, fleet: &Fleet) {
+    let log = fleet.broker().log_path().display();
+    ui.object(&json!({"event": "died", "process": "broker"}));
+    ui.warn(format_args!("the broker died; the services keep trying to reach it. Its log: {log}"));
+}
+
+/// How everybody ended; success only when all ran until they were told to stop, and then stopped well.
+pub(super) fn exits(ui: &Ui, exits: &[Exit], all_ran: bool) -> ExitCode {
+    ui.done();
+    let mut clean = all_ran;
+    for exit in exits.iter().filter(|exit| !exit.status.success()) {
+        clean = false;
+        ui.warn(format_args!("{} did not stop cleanly: {}", exit.name, exit.status));
+    }
+    if clean {
+        ui.note("everything has stopped");
+        return ExitCode::SUCCESS;
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,143 @@
+//! Everything this program prints. Results go to stdout, progress and errors to stderr; nothing else may print.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use console::style;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Color;
+
+const SPINNER_TICK: Duration = Duration::from_millis(100);
+
+/// The way to print. Clones share the terminal.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    json: bool,
+    spinner: Arc<Mutex<Option<ProgressBar>>>,
+    closed: CancellationToken,
+}
+
+impl Ui {
+    /// Prints text for people, or with `json` one object per line; colours as asked for.
+    #[must_use]
+    pub fn new(json: bool, color: Color) -> Self {
+        match color {
+            Color::Auto => {}
+            Color::Always => set_colors(true),
+            Color::Never => set_colors(false),
+        }
+        Self { json, spinner: Arc::default(), closed: CancellationToken::new() }
+    }
+
+    /// True when the reader is a program.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Cancelled when nobody reads stdout any more, as after `| head`.
+    #[must_use]
+    pub fn closed(&self) -> CancellationToken {
+        self.closed.clone()
+    }
+
+    /// A line of the result.
+    pub fn line(&self, text: impl Display) {
+        self.above_the_spinner(|| {
+            if let Err(error) = writeln!(io::stdout().lock(), "{text}")
+                && error.kind() == ErrorKind::BrokenPipe
+            {
+                self.closed.cancel();
+            }
+        });
+    }
+
+    /// One object of the result, for programs; prints nothing for people.
+    pub fn object(&self, value: &Value) {
+        if self.json {
+            self.line(value);
+        }
+    }
+
+    /// A line of the result for people; prints nothing for programs.
+    pub fn say(&self, text: impl Display) {
+        if !self.json {
+            self.line(text);
+        }
+    }
+
+    /// Shows that something has begun and goes on until the next step or [`Ui::done`]: a spinner on a terminal, else a
+    /// line on stderr.
+    pub fn step(&self, text: impl Display) {
+        let spinner = ProgressBar::new_spinner().with_message(text.to_string());
+        if spinner.is_hidden() {
+            self.note(text);
+            return;
+        }
+        // A template that does not parse leaves the default one.
+        if let Ok(template) = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed:.dim}") {
+            spinner.set_style(template);
+        }
+        spinner.enable_steady_tick(SPINNER_TICK);
+        self.replace_spinner(Some(spinner));
+    }
+
+    /// Ends the present step.
+    pub fn done(&self) {
+        self.replace_spinner(None);
+    }
+
+    /// A remark beside the result, on stderr; nothing for programs.
+    pub fn note(&self, text: impl Display) {
+        if !self.json {
+            self.stderr(text);
+        }
+    }
+
+    /// Something that needs attention, on stderr.
+    pub fn warn(&self, text: impl Display) {
+        self.stderr(format_args!("{} {text}", style("warning:").yellow().bold().for_stderr()));
+    }
+
+    /// Why the program failed, on stderr, the outermost reason first.
+    pub fn error(&self, error: &anyhow::Error) {
+        self.done();
+        let mut reasons = error.chain();
+        let first = reasons.next().map(ToString::to_string).unwrap_or_default();
+        self.stderr(format_args!("{} {first}", style("error:").red().bold().for_stderr()));
+        for reason in reasons {
+            self.stderr(format_args!("  {} {reason}", style("because").dim().for_stderr()));
+        }
+    }
+
+    fn stderr(&self, text: impl Display) {
+        // There is nobody left to tell when stderr is closed.
+        self.above_the_spinner(|| drop(writeln!(io::stderr().lock(), "{text}")));
+    }
+
+    fn above_the_spinner(&self, print: impl FnOnce()) {
+        let spinner = self.spinner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match spinner {
+            Some(spinner) => spinner.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn replace_spinner(&self, next: Option<ProgressBar>) {
+        let before =
+            std::mem::replace(&mut *self.spinner.lock().unwrap_or_else(PoisonError::into_inner), next);
+        if let Some(before) = before {
+            before.finish_and_clear();
+        }
+    }
+}
+
+fn set_colors(on: bool) {
+    console::set_colors_enabled(on);
+    console::set_colors_enabled_stderr(on);
+}

@@ -1,0 +1,206 @@
+//! Liveness by heartbeats and readiness by named checks: the state behind `/health` and `/ready`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+use tracing::info;
+
+/// A loop that has not beaten for this long counts as stuck.
+pub(crate) const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Marks a heartbeat that is not expected to beat.
+const IDLE: u64 = u64::MAX;
+
+/// All heartbeats and checks of the process.
+#[derive(Debug)]
+pub(crate) struct Health {
+    started: Instant,
+    heartbeats: Mutex<Vec<Arc<Beat>>>,
+    checks: Mutex<Vec<Arc<Check>>>,
+}
+
+#[derive(Debug)]
+struct Beat {
+    name: &'static str,
+    /// Milliseconds from `Health::started` to the last beat, or [`IDLE`].
+    last: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Check {
+    name: &'static str,
+    /// Why it is not ready; `None` when it is.
+    reason: Mutex<Option<String>>,
+}
+
+/// How one readiness check stands, as `/ready` shows it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CheckState {
+    pub(crate) name: &'static str,
+    pub(crate) ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// A heartbeat that stopped, as `/health` shows it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Stale {
+    pub(crate) name: &'static str,
+    pub(crate) seconds_since_beat: u64,
+}
+
+impl Health {
+    pub(crate) fn new() -> Health {
+        Health { started: Instant::now(), heartbeats: Mutex::default(), checks: Mutex::default() }
+    }
+
+    pub(crate) fn heartbeat(self: &Arc<Self>, name: &'static str) -> Heartbeat {
+        let beat = Arc::new(Beat { name, last: AtomicU64::new(self.millis()) });
+        self.heartbeats.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&beat));
+        Heartbeat { health: Arc::clone(self), beat }
+    }
+
+    pub(crate) fn check(&self, name: &'static str) -> ReadinessCheck {
+        let check = Arc::new(Check { name, reason: Mutex::new(Some("starting".into())) });
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&check));
+        ReadinessCheck { check }
+    }
+
+    /// The loops that have not beaten within [`HEARTBEAT_LIMIT`].
+    pub(crate) fn stale(&self) -> Vec<Stale> {
+        let now = self.millis();
+        let heartbeats = self.heartbeats.lock().unwrap_or_else(PoisonError::into_inner);
+        heartbeats.iter().filter_map(|beat| beat.stale(now)).collect()
+    }
+
+    /// Every readiness check, in the order of registration.
+    pub(crate) fn checks(&self) -> Vec<CheckState> {
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.iter().map(|check| check.state()).collect()
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(IDLE - 1)
+    }
+}
+
+impl Beat {
+    fn stale(&self, now_millis: u64) -> Option<Stale> {
+        let last = self.last.load(Ordering::Relaxed);
+        if last == IDLE {
+            return None;
+        }
+        let silent = Duration::from_millis(now_millis.saturating_sub(last));
+        (silent > HEARTBEAT_LIMIT).then_some(Stale { name: self.name, seconds_since_beat: silent.as_secs() })
+    }
+}
+
+impl Check {
+    fn state(&self) -> CheckState {
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        CheckState { name: self.name, ready: reason.is_none(), reason }
+    }
+}
+
+/// Proof of life of one loop. Clones beat for the same loop.
+///
+/// `/health` answers 503 and names the loop when it has not beaten for 30 seconds. A loop beats from its own turns,
+/// at least every few seconds even when there is nothing to do, and never from a timer of its own.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    health: Arc<Health>,
+    beat: Arc<Beat>,
+}
+
+impl Heartbeat {
+    /// The loop has just turned. Costs a clock reading and one store.
+    pub fn beat(&self) {
+        self.beat.last.store(self.health.millis(), Ordering::Relaxed);
+    }
+
+    /// The loop is not expected to turn until its next [`Self::beat`], for instance because it has ended in order.
+    pub fn idle(&self) {
+        self.beat.last.store(IDLE, Ordering::Relaxed);
+    }
+}
+
+/// One condition of readiness. Starts as not ready, "starting". Clones are the same condition.
+///
+/// `/ready` answers 200 only while every check is ready and the process is not stopping.
+#[derive(Clone, Debug)]
+pub struct ReadinessCheck {
+    check: Arc<Check>,
+}
+
+impl ReadinessCheck {
+    /// The condition holds. Logged when it did not hold before.
+    pub fn ready(&self) {
+        if self.replace(None).is_some() {
+            info!(check = self.check.name, "ready");
+        }
+    }
+
+    /// The condition does not hold, for this reason. Logged when the reason is a new one.
+    pub fn not_ready(&self, reason: impl Into<String>) {
+        let reason = reason.into();
+        if self.replace(Some(reason.clone())).as_ref() != Some(&reason) {
+            info!(check = self.check.name, reason, "not ready");
+        }
+    }
+
+    fn replace(&self, reason: Option<String>) -> Option<String> {
+        std::mem::replace(&mut *self.check.reason.lock().unwrap_or_else(PoisonError::into_inner), reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_loop_is_named_until_it_beats_again() {
+        let health = Arc::new(Health::new());
+        let feeder = health.heartbeat("feeder");
+        let other = health.heartbeat("other");
+
+        tokio::time::advance(HEARTBEAT_LIMIT).await;
+        other.beat();
+        assert_eq!(health.stale(), []);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(health.stale(), [Stale { name: "feeder", seconds_since_beat: 31 }]);
+
+        feeder.beat();
+        assert_eq!(health.stale(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_loop_is_never_stale() {
+        let health = Arc::new(Health::new());
+        let standby = health.heartbeat("standby");
+        standby.idle();
+        tokio::time::advance(HEARTBEAT_LIMIT * 100).await;
+        assert_eq!(health.stale(), []);
+
+        standby.beat();
+        tokio::time::advance(HEARTBEAT_LIMIT * 2).await;
+        assert_eq!(health.stale().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn checks_start_unready_and_carry_their_reason() {
+        let health = Health::new();
+        let broker = health.check("broker");
+        let state = |ready, reason: Option<&str>| {
+            vec![CheckState { name: "broker", ready, reason: reason.map(str::to_owned) }]
+        };
+
+        assert_eq!(health.checks(), state(false, Some("starting")));
+        broker.ready();
+        assert_eq!(health.checks(), state(true, None));
+        broker.clone().not_ready("disconnected");
+        assert_eq!(health.checks(), state(false, Some("disconnected")));
+    }
+}

@@ -1,0 +1,284 @@
+//! The stock and its rules: pure state, pure decisions, no clock but the time of the events.
+
+mod recent;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use events::{
+    OrderId, Timestamp,
+    inventory::{
+        AdjustRefused, InventoryEvent, Shortage, StockAdjusted, StockCommitted, StockRejected, StockReleased,
+        StockReserved,
+    },
+    orders::{OrderCancelled, OrderConfirmed, OrderCreated, Quantity},
+    requests::{AdjustStock, StockChange},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use self::recent::Recent;
+
+/// The most pieces of one SKU that an adjustment may lead to: what every SQL database can hold.
+pub const MAX_ON_HAND: u64 = i64::MAX as u64;
+
+/// For how long, in event time, settled things are remembered so that a repetition changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// For orders that were rejected, committed or released. Open reservations are never forgotten.
+    pub orders: Duration,
+    /// For adjustments.
+    pub adjustments: Duration,
+}
+
+impl Windows {
+    /// Two minutes for orders, whose journal does not repeat itself; ten for adjustments, which
+    /// callers do repeat.
+    pub const DEFAULT: Self =
+        Self { orders: Duration::from_secs(2 * 60), adjustments: Duration::from_secs(10 * 60) };
+}
+
+/// The pieces of one SKU.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// Pieces on the shelf, set aside or not.
+    pub on_hand: u64,
+    /// Pieces of those that are set aside for open orders; never more than `on_hand`.
+    pub reserved: u64,
+}
+
+impl Level {
+    /// Pieces that an order may still have.
+    #[must_use]
+    pub fn free(&self) -> u64 {
+        self.on_hand.saturating_sub(self.reserved)
+    }
+}
+
+/// How an order's claim on stock ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settled {
+    /// It never had one.
+    Rejected,
+    /// Its pieces were set aside, then freed.
+    Released,
+    /// Its pieces were sold.
+    Committed,
+    /// Its pieces were sold and came back.
+    Returned,
+}
+
+/// What became of an adjustment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Adjustment {
+    /// It was made; the level afterwards.
+    Made {
+        /// Pieces on hand.
+        on_hand: u64,
+    },
+    /// It was refused; the level it would have violated.
+    Refused {
+        /// Pieces on hand.
+        on_hand: u64,
+        /// Pieces set aside for open orders.
+        reserved: u64,
+    },
+}
+
+/// The whole stock: the fold of the INVENTORY journal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stock {
+    levels: BTreeMap<String, Level>,
+    open: BTreeMap<OrderId, Vec<Quantity>>,
+    settled: Recent<OrderId, Settled>,
+    adjustments: Recent<Uuid, Adjustment>,
+    latest: Timestamp,
+}
+
+/// What can be seen from outside.
+impl Stock {
+    /// The level of one SKU; `None` when it was never stocked.
+    #[must_use]
+    pub fn level(&self, sku: &str) -> Option<Level> {
+        self.levels.get(sku).copied()
+    }
+
+    /// Every SKU with its level, by SKU.
+    pub fn levels(&self) -> impl Iterator<Item = (&str, Level)> {
+        self.levels.iter().map(|(sku, level)| (sku.as_str(), *level))
+    }
+
+    /// Every open reservation, by order.
+    pub fn reservations(&self) -> impl Iterator<Item = (OrderId, &[Quantity])> {
+        self.open.iter().map(|(order, lines)| (*order, lines.as_slice()))
+    }
+
+    /// What became of an adjustment, while it is remembered.
+    #[must_use]
+    pub fn adjustment(&self, id: Uuid) -> Option<Adjustment> {
+        self.adjustments.get(&id).copied()
+    }
+}
+
+/// The rules: what follows from an input. `None` when nothing does.
+impl Stock {
+    /// A new order gets all its lines set aside, or none.
+    #[must_use]
+    pub fn on_created(&self, order: &OrderCreated) -> Option<InventoryEvent> {
+        if self.open.contains_key(&order.order_id) || self.settled.get(&order.order_id).is_some() {
+            return None;
+        }
+        let shortages = self.shortages(order);
+        if !shortages.is_empty() {
+            return Some(StockRejected { order_id: order.order_id, shortages }.into());
+        }
+        let reserved = StockReserved {
+            order_id: order.order_id,
+            customer_id: order.customer_id.clone(),
+            lines: order.lines.iter().map(Quantity::from).collect(),
+            total: order.total,
+            payment_method: order.payment_method.clone(),
+        };
+        Some(reserved.into())
+    }
+
+    /// A paid order's pieces are sold.
+    #[must_use]
+    pub fn on_confirmed(&self, order: &OrderConfirmed) -> Option<InventoryEvent> {
+        let lines = self.open.get(&order.order_id)?.clone();
+        Some(StockCommitted { order_id: order.order_id, lines }.into())
+    }
+
+    /// A cancelled order's pieces are free again, whether they were set aside or sold.
+    ///
+    /// What an order had set aside is known here. What it had bought is not, for sold orders are
+    /// forgotten: the event says it.
+    #[must_use]
+    pub fn on_cancelled(&self, order: &OrderCancelled) -> Option<InventoryEvent> {
+        let order_id = order.order_id;
+        if let Some(lines) = self.open.get(&order_id) {
+            return Some(StockReleased { order_id, lines: lines.clone(), returned: false }.into());
+        }
+        let was_sold = match self.settled.get(&order_id) {
+            Some(Settled::Committed) | None => !order.returned.is_empty(),
+            Some(Settled::Rejected | Settled::Released | Settled::Returned) => false,
+        };
+        was_sold.then(|| StockReleased { order_id, lines: order.returned.clone(), returned: true }.into())
+    }
+
+    /// Stock comes or goes, but never below what orders have set aside.
+    #[must_use]
+    pub fn on_adjust(&self, wish: &AdjustStock) -> Option<InventoryEvent> {
+        if self.adjustments.get(&wish.adjustment_id).is_some() {
+            return None;
+        }
+        let level = self.level(&wish.sku).unwrap_or_default();
+        let event = match change(level, wish.change) {
+            Some((delta, on_hand)) => StockAdjusted {
+                sku: wish.sku.clone(),
+                adjustment_id: wish.adjustment_id,
+                delta,
+                on_hand,
+                reason: wish.reason.clone(),
+            }
+            .into(),
+            None => AdjustRefused {
+                sku: wish.sku.clone(),
+                adjustment_id: wish.adjustment_id,
+                on_hand: level.on_hand,
+                reserved: level.reserved,
+            }
+            .into(),
+        };
+        Some(event)
+    }
+
+    fn shortages(&self, order: &OrderCreated) -> Vec<Shortage> {
+        let mut wanted = BTreeMap::<&str, u64>::new();
+        for line in &order.lines {
+            *wanted.entry(&line.sku).or_default() += u64::from(line.quantity);
+        }
+        let short = wanted.into_iter().filter_map(|(sku, requested)| {
+            let available = self.level(sku).map(|level| level.free());
+            available.is_none_or(|free| free < requested).then(|| Shortage {
+                sku: sku.to_owned(),
+                requested: u32::try_from(requested).unwrap_or(u32::MAX),
+                available,
+            })
+        });
+        short.collect()
+    }
+}
+
+/// The difference a change makes and the pieces on hand afterwards, or `None` when it must not be made.
+fn change(level: Level, change: StockChange) -> Option<(i64, u64)> {
+    let on_hand = match change {
+        StockChange::By(delta) => level.on_hand.checked_add_signed(delta)?,
+        StockChange::To(on_hand) => on_hand,
+    };
+    let delta = on_hand.checked_signed_diff(level.on_hand)?;
+    (level.reserved..=MAX_ON_HAND).contains(&on_hand).then_some((delta, on_hand))
+}
+
+/// The fold.
+impl Stock {
+    /// Takes in an event of the journal that happened at `at`.
+    pub fn apply(&mut self, event: &InventoryEvent, at: Timestamp, windows: Windows) {
+        match event {
+            InventoryEvent::Reserved(reserved) => self.reserve(reserved),
+            InventoryEvent::Rejected(rejected) => self.settle(rejected.order_id, Settled::Rejected, at),
+            InventoryEvent::Committed(committed) => self.commit(committed, at),
+            InventoryEvent::Released(released) => self.release(released, at),
+            InventoryEvent::Adjusted(adjusted) => {
+                self.levels.entry(adjusted.sku.clone()).or_default().on_hand = adjusted.on_hand;
+                let made = Adjustment::Made { on_hand: adjusted.on_hand };
+                self.adjustments.insert(adjusted.adjustment_id, made, at);
+            }
+            InventoryEvent::AdjustRefused(refused) => {
+                let outcome = Adjustment::Refused { on_hand: refused.on_hand, reserved: refused.reserved };
+                self.adjustments.insert(refused.adjustment_id, outcome, at);
+            }
+        }
+        self.latest = self.latest.max(at);
+        self.settled.forget(self.latest, windows.orders);
+        self.adjustments.forget(self.latest, windows.adjustments);
+    }
+
+    fn reserve(&mut self, reserved: &StockReserved) {
+        for line in &reserved.lines {
+            let level = self.levels.entry(line.sku.clone()).or_default();
+            level.reserved = level.reserved.saturating_add(line.quantity.into());
+        }
+        self.open.insert(reserved.order_id, reserved.lines.clone());
+    }
+
+    fn commit(&mut self, committed: &StockCommitted, at: Timestamp) {
+        for line in &committed.lines {
+            let level = self.levels.entry(line.sku.clone()).or_default();
+            level.reserved = level.reserved.saturating_sub(line.quantity.into());
+            level.on_hand = level.on_hand.saturating_sub(line.quantity.into());
+        }
+        self.settle(committed.order_id, Settled::Committed, at);
+    }
+
+    fn release(&mut self, released: &StockReleased, at: Timestamp) {
+        for line in &released.lines {
+            let level = self.levels.entry(line.sku.clone()).or_default();
+            if released.returned {
+                level.on_hand = level.on_hand.saturating_add(line.quantity.into());
+            } else {
+                level.reserved = level.reserved.saturating_sub(line.quantity.into());
+            }
+        }
+        let outcome = if released.returned { Settled::Returned } else { Settled::Released };
+        self.settle(released.order_id, outcome, at);
+    }
+
+    fn settle(&mut self, order: OrderId, outcome: Settled, at: Timestamp) {
+        self.open.remove(&order);
+        self.settled.insert(order, outcome, at);
+    }
+}

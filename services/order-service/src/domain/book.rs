@@ -1,0 +1,191 @@
+//! The orders that are remembered: the fold of the ORDERS journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use events::{
+    OrderId, Timestamp, TraceId,
+    orders::{
+        CancelReason, OrderCancelled, OrderConfirmed, OrderCreated, OrderEvent, Quantity, RefundRequested,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Order, Stage, Windows};
+
+/// How many orders one event may push out of memory: an event after a long silence costs no more than
+/// any other, and still more is forgotten than can be added.
+const FORGET_PER_EVENT: usize = 64;
+
+/// The orders that are remembered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Entries")]
+pub struct Orders {
+    orders: BTreeMap<OrderId, Order>,
+    /// The latest event time seen.
+    latest: Timestamp,
+    /// The awaiting ones by deadline.
+    #[serde(skip)]
+    deadlines: BTreeSet<(Timestamp, OrderId)>,
+    /// The settled ones by when they are forgotten.
+    #[serde(skip)]
+    fading: BTreeSet<(Timestamp, OrderId)>,
+}
+
+/// How many orders there are in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Awaiting stock or payment.
+    pub awaiting: usize,
+    /// Confirmed or cancelled, and still remembered.
+    pub settled: usize,
+}
+
+/// What a snapshot holds: the indexes follow from it.
+#[derive(Deserialize)]
+struct Entries {
+    orders: BTreeMap<OrderId, Order>,
+    latest: Timestamp,
+}
+
+impl From<Entries> for Orders {
+    fn from(entries: Entries) -> Self {
+        let mut book = Self { latest: entries.latest, ..Self::default() };
+        for (id, order) in &entries.orders {
+            book.index_of(&order.stage).insert((order.due, *id));
+        }
+        Self { orders: entries.orders, ..book }
+    }
+}
+
+/// What can be seen from outside.
+impl Orders {
+    /// An order, while it is remembered.
+    #[must_use]
+    pub fn get(&self, id: OrderId) -> Option<&Order> {
+        self.orders.get(&id)
+    }
+
+    /// How many orders there are in memory.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { awaiting: self.deadlines.len(), settled: self.fading.len() }
+    }
+
+    /// The awaiting orders whose deadline has passed, oldest deadline first.
+    pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (OrderId, &Order)> {
+        let overdue = self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now);
+        overdue.filter_map(|(_, id)| Some((*id, self.orders.get(id)?)))
+    }
+}
+
+/// The fold. An event about an order that is not there changes nothing.
+impl Orders {
+    /// Takes in an event of the journal that happened at `at`, in the trace `trace_id`.
+    pub fn apply(&mut self, event: &OrderEvent, at: Timestamp, trace_id: TraceId, windows: Windows) {
+        match event {
+            OrderEvent::Created(created) => self.create(created, at, trace_id, windows),
+            OrderEvent::Confirmed(confirmed) => self.confirm(confirmed, at, windows),
+            OrderEvent::Cancelled(cancelled) => self.cancel(cancelled, at, windows),
+            OrderEvent::RefundRequested(refund) => self.refund(refund, at, windows),
+            OrderEvent::CancelRefused(_) => {}
+        }
+        self.latest = self.latest.max(at);
+        self.forget();
+    }
+
+    fn create(&mut self, created: &OrderCreated, at: Timestamp, trace_id: TraceId, windows: Windows) {
+        let order = Order {
+            customer_id: created.customer_id.clone(),
+            total: created.total,
+            fingerprint: created.fingerprint.clone(),
+            trace_id,
+            created_at: at,
+            due: at.after(windows.deadline),
+            stage: Stage::Awaiting { lines: created.lines.iter().map(Quantity::from).collect() },
+        };
+        if !self.orders.contains_key(&created.order_id) {
+            self.put(created.order_id, order);
+        }
+    }
+
+    fn confirm(&mut self, confirmed: &OrderConfirmed, at: Timestamp, windows: Windows) {
+        self.change(confirmed.order_id, |order| match &mut order.stage {
+            Stage::Awaiting { lines } => {
+                let (lines, charge_id) = (std::mem::take(lines), confirmed.charge_id.clone());
+                order.stage = Stage::Confirmed { lines, at, charge_id, refunded: Vec::new() };
+                order.due = at.after(windows.cancel.max(windows.repeat));
+            }
+            Stage::Confirmed { .. } | Stage::Cancelled { .. } => {}
+        });
+    }
+
+    fn cancel(&mut self, cancelled: &OrderCancelled, at: Timestamp, windows: Windows) {
+        let reason = cancelled.reason;
+        self.change(cancelled.order_id, |order| {
+            let (refunded, keep) = match &mut order.stage {
+                Stage::Awaiting { .. } if may_be_charged(reason) => {
+                    (Vec::new(), windows.late_payment.max(windows.repeat))
+                }
+                Stage::Awaiting { .. } => (Vec::new(), windows.repeat),
+                Stage::Confirmed { refunded, .. } => (std::mem::take(refunded), windows.repeat),
+                Stage::Cancelled { .. } => return,
+            };
+            order.stage = Stage::Cancelled { reason, refunded };
+            order.due = at.after(keep);
+        });
+    }
+
+    fn refund(&mut self, refund: &RefundRequested, at: Timestamp, windows: Windows) {
+        self.change(refund.order_id, |order| match &mut order.stage {
+            Stage::Awaiting { .. } => {}
+            Stage::Confirmed { refunded, .. } => refunded.push(refund.charge_id.clone()),
+            Stage::Cancelled { refunded, .. } => {
+                refunded.push(refund.charge_id.clone());
+                order.due = at.after(windows.repeat);
+            }
+        });
+    }
+
+    fn forget(&mut self) {
+        for _ in 0..FORGET_PER_EVENT {
+            let Some(&(due, id)) = self.fading.first() else { return };
+            if due >= self.latest {
+                return;
+            }
+            self.fading.pop_first();
+            self.orders.remove(&id);
+        }
+    }
+
+    fn change(&mut self, id: OrderId, change: impl FnOnce(&mut Order)) {
+        if let Some(mut order) = self.orders.remove(&id) {
+            self.index_of(&order.stage).remove(&(order.due, id));
+            change(&mut order);
+            self.put(id, order);
+        }
+    }
+
+    fn put(&mut self, id: OrderId, order: Order) {
+        self.index_of(&order.stage).insert((order.due, id));
+        self.orders.insert(id, order);
+    }
+
+    fn index_of(&mut self, stage: &Stage) -> &mut BTreeSet<(Timestamp, OrderId)> {
+        match stage {
+            Stage::Awaiting { .. } => &mut self.deadlines,
+            Stage::Confirmed { .. } | Stage::Cancelled { .. } => &mut self.fading,
+        }
+    }
+}
+
+/// Whether a charge may still be under way for an order that was cancelled for this reason before it
+/// was paid.
+///
+/// That it then fails after all is no event of this journal, so it cannot be remembered: such an order
+/// waits until no capture can come any more.
+fn may_be_charged(reason: CancelReason) -> bool {
+    match reason {
+        CancelReason::Customer | CancelReason::Expired => true,
+        CancelReason::OutOfStock | CancelReason::UnknownSku | CancelReason::PaymentDeclined => false,
+    }
+}

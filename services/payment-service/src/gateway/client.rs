@@ -1,0 +1,142 @@
+//! The gateway over HTTP.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use uuid::Uuid;
+
+use super::wire::{self, ChargeBody, RefundBody};
+use super::{ChargeOutcome, ChargeRequest, Gateway, GatewayError, Refund, RefundRequest};
+
+/// How long a request may take until its outcome is given up as unknown.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time to set a connection up; a gateway that does not even accept one has not taken the request.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Connections idle for longer are closed. Shorter than servers keep theirs open: a request that meets a closing
+/// connection would count as unknown.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More than any answer of a gateway has; what is larger is not one.
+const MAX_ANSWER: usize = 256 * 1024;
+
+/// A card gateway reached over HTTP, with connections that are kept.
+pub struct HttpGateway {
+    http: Client,
+    charges: Url,
+    charge_lookup: Url,
+    refunds: Url,
+    refund_lookup: Url,
+}
+
+/// Why a client cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The gateway's address is not one.
+    #[error("the gateway's address `{0}` is not an http URL")]
+    Address(String),
+    /// The HTTP client cannot be built.
+    #[error("the HTTP client cannot be built")]
+    Client(#[from] reqwest::Error),
+}
+
+impl HttpGateway {
+    /// A client of the gateway at `base_url`, for instance `http://gateway:8080`, that gives a request up after `timeout`.
+    ///
+    /// # Errors
+    /// The address is not an http URL, or the client cannot be built.
+    pub fn new(base_url: &str, timeout: Duration) -> Result<Self, SetupError> {
+        let not_an_address = || SetupError::Address(base_url.to_owned());
+        let base =
+            Url::parse(&format!("{}/", base_url.trim_end_matches('/'))).map_err(|_| not_an_address())?;
+        if base.scheme() != "http" || !base.has_host() {
+            return Err(not_an_address());
+        }
+        let route = |path: &str| base.join(path).map_err(|_| not_an_address());
+        let http = Client::builder()
+            .timeout(timeout)
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tcp_nodelay(true)
+            // A charge goes where it was configured to go, not where an answer or the environment sends it.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            http,
+            charges: route("v1/charges")?,
+            charge_lookup: route("v1/charges/lookup")?,
+            refunds: route("v1/refunds")?,
+            refund_lookup: route("v1/refunds/lookup")?,
+        })
+    }
+}
+
+impl Gateway for HttpGateway {
+    async fn charge(&self, request: &ChargeRequest) -> Result<ChargeOutcome, GatewayError> {
+        let post =
+            self.http.post(self.charges.clone()).header("Idempotency-Key", request.order_id.to_string());
+        let (status, body) = exchange(post.json(&ChargeBody::from(request))).await?;
+        wire::charged(status, &body, request)
+    }
+
+    async fn refund(&self, request: &RefundRequest) -> Result<Refund, GatewayError> {
+        let key = format!("refund:{}", request.order_id);
+        let post = self.http.post(self.refunds.clone()).header("Idempotency-Key", key);
+        let (status, body) = exchange(post.json(&RefundBody::from(request))).await?;
+        wire::refunded(status, &body, request)
+    }
+
+    async fn find_charge(&self, order_id: Uuid) -> Result<Option<ChargeOutcome>, GatewayError> {
+        let get = self.http.get(self.charge_lookup.clone()).query(&[("order_id", order_id)]);
+        let (status, body) = exchange(get).await?;
+        wire::found_charge(status, &body, order_id)
+    }
+
+    async fn find_refund(&self, order_id: Uuid) -> Result<Option<Refund>, GatewayError> {
+        let get = self.http.get(self.refund_lookup.clone()).query(&[("order_id", order_id)]);
+        let (status, body) = exchange(get).await?;
+        wire::found_refund(status, &body)
+    }
+}
+
+/// Sends a request and reads the whole answer.
+async fn exchange(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), GatewayError> {
+    let response = request.send().await.map_err(transport_failure)?;
+    let status = response.status();
+    Ok((status, read(response).await?))
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(transport_failure)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(GatewayError::Unknown(format!("the answer is longer than {MAX_ANSWER} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Without a connection nothing was sent; once there was one, anything may have happened.
+fn transport_failure(error: reqwest::Error) -> GatewayError {
+    let error = error.without_url();
+    let text = chain(&error);
+    if error.is_builder() {
+        GatewayError::Rejected(text)
+    } else if error.is_connect() {
+        GatewayError::NotSent(text)
+    } else {
+        GatewayError::Unknown(text)
+    }
+}
+
+/// An error with all its causes on one line.
+fn chain(error: &dyn Error) -> String {
+    match error.source() {
+        None => error.to_string(),
+        Some(cause) => format!("{error}: {}", chain(cause)),
+    }
+}

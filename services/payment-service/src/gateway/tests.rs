@@ -1,0 +1,284 @@
+//! The client and its policy against a real gateway simulator over HTTP.
+
+use std::sync::Arc;
+
+use gateway_sim::{Faults, Options, TestGateway, spawn_for_tests};
+use prometheus::{Registry, TextEncoder};
+use tokio::task::JoinSet;
+
+use super::*;
+
+const OFF: fn() -> Faults = Faults::default;
+
+struct Rig {
+    gateway: TestGateway,
+    client: Arc<Guarded<HttpGateway>>,
+    registry: Registry,
+}
+
+impl Rig {
+    /// A client whose breaker opens for moments.
+    async fn new(faults: Faults) -> Self {
+        let settings = BreakerSettings {
+            open_for: Duration::from_millis(60),
+            open_max: Duration::from_millis(120),
+            ..BreakerSettings::default()
+        };
+        Self::with(faults, settings, DEFAULT_TIMEOUT).await
+    }
+
+    async fn with(faults: Faults, settings: BreakerSettings, timeout: Duration) -> Self {
+        let gateway = spawn_for_tests(Options { faults, ..Options::for_tests() }).await.unwrap();
+        let registry = Registry::new();
+        let http = HttpGateway::new(gateway.base_url(), timeout).unwrap();
+        let client = Arc::new(Guarded::new(http, settings, &registry).unwrap());
+        Self { gateway, client, registry }
+    }
+
+    fn set(&self, faults: Faults) {
+        self.gateway.sim().set_faults(faults);
+    }
+
+    fn requests(&self) -> u64 {
+        self.gateway.sim().summary().requests
+    }
+
+    fn captures(&self) -> u64 {
+        self.gateway.sim().summary().captured
+    }
+
+    fn state(&self) -> BreakerState {
+        *self.client.opened().borrow()
+    }
+
+    async fn first(&self, order: u128) -> Result<ChargeOutcome, GatewayError> {
+        self.client.charge_safely(&charge(order, "tok_visa"), true).await
+    }
+
+    async fn again(&self, order: u128) -> Result<ChargeOutcome, GatewayError> {
+        self.client.charge_safely(&charge(order, "tok_visa"), false).await
+    }
+
+    /// Five failures in a row.
+    async fn break_it(&self) {
+        self.set(Faults { outage: true, ..OFF() });
+        for order in 0..5 {
+            assert!(matches!(self.first(order).await, Err(GatewayError::Unknown(_))));
+        }
+        assert_eq!(self.state(), BreakerState::Open);
+    }
+}
+
+fn charge(order: u128, payment_method: &str) -> ChargeRequest {
+    ChargeRequest {
+        order_id: Uuid::from_u128(order),
+        amount: 1250,
+        currency: "EUR".to_owned(),
+        payment_method: payment_method.to_owned(),
+        customer_id: "c-1".to_owned(),
+    }
+}
+
+fn refund(order: u128, charge_id: String) -> RefundRequest {
+    RefundRequest { order_id: Uuid::from_u128(order), charge_id, amount: 1250, currency: "EUR".to_owned() }
+}
+
+fn captured(outcome: Result<ChargeOutcome, GatewayError>) -> String {
+    match outcome.unwrap() {
+        ChargeOutcome::Captured { charge_id } => charge_id,
+        ChargeOutcome::Declined { code } => panic!("declined with {code}"),
+    }
+}
+
+#[tokio::test]
+async fn a_charge_and_its_refund_under_their_keys() {
+    let rig = Rig::new(OFF()).await;
+    let charge_id = captured(rig.first(1).await);
+    rig.client.refund_safely(&refund(1, charge_id), true).await.unwrap();
+    let entries = rig.gateway.sim().entries();
+    let order = Uuid::from_u128(1).to_string();
+    assert_eq!(entries[0].idempotency_key, order);
+    assert_eq!(entries[1].idempotency_key, format!("refund:{order}"));
+    assert!(
+        entries.iter().all(|entry| entry.order_id == order && entry.customer_id.as_deref() == Some("c-1"))
+    );
+}
+
+#[tokio::test]
+async fn the_same_charge_again_is_the_same_charge() {
+    let rig = Rig::new(OFF()).await;
+    let first = captured(rig.first(1).await);
+    assert_eq!(captured(rig.first(1).await), first);
+    assert_eq!(captured(rig.again(1).await), first);
+    assert_eq!(rig.captures(), 1);
+}
+
+#[tokio::test]
+async fn five_failures_open_the_breaker_and_stop_the_calls() {
+    let rig = Rig::with(OFF(), BreakerSettings::default(), DEFAULT_TIMEOUT).await;
+    rig.break_it().await;
+    for order in 10..30 {
+        assert!(
+            matches!(rig.first(order).await, Err(GatewayError::Down { retry_in }) if !retry_in.is_zero())
+        );
+    }
+    assert_eq!(rig.requests(), 5);
+}
+
+#[tokio::test]
+async fn half_open_sends_one_request_however_many_wait() {
+    let rig = Rig::new(OFF()).await;
+    rig.break_it().await;
+    rig.client.available().await;
+    // All fifty are turned away before the probe's answer comes.
+    rig.set(Faults { latency_ms: 300, ..OFF() });
+    let mut callers = JoinSet::new();
+    for order in 100..150 {
+        let client = Arc::clone(&rig.client);
+        callers.spawn(async move { client.charge_safely(&charge(order, "tok_visa"), true).await });
+    }
+    let results = callers.join_all().await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert_eq!(results.iter().filter(|result| matches!(result, Err(GatewayError::Down { .. }))).count(), 49);
+    assert_eq!(rig.requests(), 6);
+    assert_eq!(rig.state(), BreakerState::Closed);
+    rig.set(OFF());
+    captured(rig.first(1).await);
+}
+
+#[tokio::test]
+async fn an_outage_ends_by_itself_once_the_gateway_is_back() {
+    let rig = Rig::new(OFF()).await;
+    rig.break_it().await;
+    rig.client.available().await;
+    assert!(matches!(rig.first(7).await, Err(GatewayError::Unknown(_))));
+    assert_eq!(rig.state(), BreakerState::Open);
+    rig.set(OFF());
+    rig.client.available().await;
+    captured(rig.again(7).await);
+    assert_eq!(rig.state(), BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn declines_and_refusals_never_trip_it() {
+    let rig = Rig::new(OFF()).await;
+    for order in 0..20 {
+        let declined =
+            rig.client.charge_safely(&charge(order, "tok_insufficient_funds"), true).await.unwrap();
+        assert_eq!(declined, ChargeOutcome::Declined { code: "insufficient_funds".to_owned() });
+        let invalid = ChargeRequest { amount: 0, ..charge(100 + order, "tok_visa") };
+        assert!(matches!(rig.client.charge_safely(&invalid, true).await, Err(GatewayError::Rejected(_))));
+    }
+    assert_eq!(rig.state(), BreakerState::Closed);
+    assert_eq!(rig.requests(), 40);
+}
+
+#[tokio::test]
+async fn the_look_up_prevents_the_second_charge() {
+    let forgetful = Faults { ignore_idempotency: true, ..OFF() };
+    let rig = Rig::new(Faults { error_after_rate: 1.0, ..forgetful }).await;
+    assert!(matches!(rig.first(1).await, Err(GatewayError::Unknown(_))));
+    rig.set(forgetful);
+    captured(rig.again(1).await);
+    assert_eq!(rig.captures(), 1);
+
+    // Without the look-up this gateway does charge twice.
+    captured(rig.first(1).await);
+    assert_eq!(rig.captures(), 2);
+}
+
+#[tokio::test]
+async fn the_look_up_prevents_the_second_refund() {
+    let forgetful = Faults { ignore_idempotency: true, ..OFF() };
+    let rig = Rig::new(forgetful).await;
+    let request = refund(1, captured(rig.first(1).await));
+    rig.set(Faults { error_after_rate: 1.0, ..forgetful });
+    assert!(matches!(rig.client.refund_safely(&request, true).await, Err(GatewayError::Unknown(_))));
+    rig.set(forgetful);
+    rig.client.refund_safely(&request, false).await.unwrap();
+    assert_eq!(rig.gateway.sim().summary().refunds, 1);
+}
+
+#[tokio::test]
+async fn a_look_up_that_finds_nothing_leads_to_the_charge() {
+    let rig = Rig::new(Faults { error_rate: 1.0, ..OFF() }).await;
+    assert!(matches!(rig.first(1).await, Err(GatewayError::Unknown(_))));
+    rig.set(OFF());
+    captured(rig.again(1).await);
+    assert_eq!(rig.captures(), 1);
+}
+
+#[tokio::test]
+async fn a_look_up_that_fails_charges_nothing() {
+    let rig = Rig::new(Faults { error_after_rate: 1.0, ..OFF() }).await;
+    assert!(matches!(rig.again(1).await, Err(GatewayError::Unknown(_))));
+    assert_eq!(rig.gateway.sim().summary().charges, 0);
+}
+
+#[tokio::test]
+async fn an_earlier_decline_is_found_and_stands() {
+    let rig = Rig::new(Faults { ignore_idempotency: true, ..OFF() }).await;
+    let declined = rig.client.charge_safely(&charge(1, "tok_expired_card"), true).await.unwrap();
+    assert_eq!(rig.client.charge_safely(&charge(1, "tok_expired_card"), false).await.unwrap(), declined);
+    assert_eq!(rig.gateway.sim().summary().declined, 1);
+}
+
+#[tokio::test]
+async fn a_time_out_is_unknown_and_found_afterwards() {
+    let hanging = Faults { hang_rate: 1.0, hang_ms: 600_000, ..OFF() };
+    let rig = Rig::with(hanging, BreakerSettings::default(), Duration::from_secs(1)).await;
+    assert!(matches!(rig.first(1).await, Err(GatewayError::Unknown(_))));
+    rig.set(OFF());
+    captured(rig.again(1).await);
+    assert_eq!(rig.captures(), 1);
+}
+
+#[tokio::test]
+async fn a_reset_is_unknown() {
+    let rig = Rig::new(Faults { reset_rate: 1.0, ..OFF() }).await;
+    assert!(matches!(rig.first(1).await, Err(GatewayError::Unknown(_))));
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_not_there_was_not_sent_anything() {
+    let Rig { gateway, client, .. } = Rig::new(OFF()).await;
+    gateway.stop().await;
+    let result = client.charge_safely(&charge(1, "tok_visa"), true).await;
+    assert!(matches!(result, Err(GatewayError::NotSent(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn metrics_tell_outcomes_and_the_breaker() {
+    let rig = Rig::new(OFF()).await;
+    captured(rig.again(1).await);
+    rig.break_it().await;
+    let text = TextEncoder::new().encode_to_string(&rig.registry.gather()).unwrap();
+    for line in [
+        r#"payment_gateway_request_duration_seconds_count{operation="find_charge",outcome="absent"} 1"#,
+        r#"payment_gateway_request_duration_seconds_count{operation="charge",outcome="captured"} 1"#,
+        r#"payment_gateway_request_duration_seconds_count{operation="charge",outcome="unknown"} 5"#,
+        "payment_gateway_breaker_state 2",
+    ] {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+}
+
+#[test]
+fn only_a_young_first_attempt_goes_without_a_look_up() {
+    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+    assert!(is_first_attempt(1, Duration::ZERO));
+    assert!(is_first_attempt(1, hours(23) - Duration::from_secs(1)));
+    assert!(!is_first_attempt(1, hours(23)));
+    assert!(!is_first_attempt(2, Duration::ZERO));
+}
+
+#[test]
+fn an_address_must_be_an_http_url() {
+    for address in ["", "gateway:8080", "ftp://gateway", "https://gateway", "http://"] {
+        let error = HttpGateway::new(address, DEFAULT_TIMEOUT).err().unwrap();
+        assert!(matches!(error, SetupError::Address(_)), "{address}");
+    }
+    for address in ["http://gateway:8080", "http://127.0.0.1:1/", "http://proxy/gateway/"] {
+        assert!(HttpGateway::new(address, DEFAULT_TIMEOUT).is_ok(), "{address}");
+    }
+}
