@@ -1,0 +1,231 @@
+//! A journal that adds numbers up, and what tests need around it.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+
+use events::{DecodeError, Envelope, EventData, RawEnvelope, StreamEvent, Timestamp, TraceId, ids};
+use messaging::{
+    clock::Clock,
+    dead_letter::DeadLetters,
+    jetstream::{ConnectOptions, JetStream},
+    journal::{Decider, InputStream, Journal, JournalConfig, JournalHandle, Meta, Role},
+    log::{Log, Message},
+    metrics::Metrics,
+    topology::{self, TopologyOptions},
+    trace::TraceContext,
+};
+use serde::{Deserialize, Serialize};
+use testkit::{Broker, eventually};
+use tokio::task::JoinSet;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// A request to add a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Add {
+    pub(crate) number: u64,
+}
+
+impl EventData for Add {
+    const TYPE: &'static str = "requests.order.place";
+    const VERSION: u32 = 1;
+
+    fn aggregate_id(&self) -> String {
+        "sum".to_owned()
+    }
+}
+
+/// A number was added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Added {
+    pub(crate) number: u64,
+}
+
+impl EventData for Added {
+    const TYPE: &'static str = "orders.created";
+    const VERSION: u32 = 1;
+
+    fn aggregate_id(&self) -> String {
+        "sum".to_owned()
+    }
+}
+
+impl StreamEvent for Added {
+    fn kind(&self) -> &'static str {
+        Self::TYPE
+    }
+
+    fn version(&self) -> u32 {
+        Self::VERSION
+    }
+
+    fn aggregate_id(&self) -> String {
+        EventData::aggregate_id(self)
+    }
+}
+
+/// Adds each number once; nothing follows from 0, and 13 makes it panic.
+pub(crate) struct Adder;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sum {
+    pub(crate) total: u64,
+    pub(crate) times: BTreeMap<u64, u32>,
+}
+
+impl Decider for Adder {
+    type State = Sum;
+    type Input = Add;
+    type Event = Added;
+
+    const STATE_VERSION: u32 = 1;
+
+    fn inputs(&self) -> &'static [InputStream] {
+        &[InputStream { stream: "REQUESTS", subjects: &["requests.order.>"] }]
+    }
+
+    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Option<Add>, DecodeError> {
+        raw.decode_as().map(Some)
+    }
+
+    fn read_event(&self, raw: &RawEnvelope<'_>) -> Result<Added, DecodeError> {
+        raw.decode_as()
+    }
+
+    fn decide(&self, state: &Sum, input: &Add, _meta: &Meta) -> Vec<Added> {
+        assert_ne!(input.number, 13, "an unlucky number");
+        let fresh = input.number != 0 && !state.times.contains_key(&input.number);
+        fresh.then_some(Added { number: input.number }).into_iter().collect()
+    }
+
+    fn tick(&self, _state: &Sum, _now: Timestamp) -> Vec<(Added, TraceId)> {
+        Vec::new()
+    }
+
+    fn evolve(&self, state: &mut Sum, event: &Added, _meta: &Meta) {
+        state.total += event.number;
+        *state.times.entry(event.number).or_default() += 1;
+    }
+}
+
+/// A broker that is set up, and a connection to it.
+pub(crate) async fn fleet() -> (Broker, JetStream) {
+    let broker = testkit::broker().await;
+    let js = connect(&broker, "test").await;
+    setup(&js).await;
+    (broker, js)
+}
+
+pub(crate) async fn setup(js: &JetStream) {
+    let options = TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() };
+    topology::setup(js, &options).await.unwrap();
+}
+
+pub(crate) async fn connect(broker: &Broker, instance: &str) -> JetStream {
+    let options =
+        ConnectOptions { urls: broker.url(), service: "test".to_owned(), instance: instance.to_owned() };
+    let js = JetStream::connect(options).await.unwrap();
+    js.connected().wait_for(|connected| *connected).await.unwrap();
+    js
+}
+
+pub(crate) fn metrics() -> Metrics {
+    Metrics::register(&prometheus::Registry::new()).unwrap()
+}
+
+pub(crate) fn clock() -> Clock {
+    Arc::new(|| Timestamp(1_800_000_000_000_000))
+}
+
+/// A request to add, as it is published.
+pub(crate) fn add(number: u64) -> Message {
+    let envelope = Envelope {
+        id: ids::derive(&["add", &number.to_string()]),
+        kind: Cow::Borrowed(Add::TYPE),
+        version: 1,
+        aggregate_id: Cow::Borrowed("sum"),
+        timestamp: clock()(),
+        trace_id: TraceId([1; 16]),
+        causation_id: Uuid::nil(),
+        data: Add { number },
+    };
+    Message::event(&envelope, &TraceContext::unsampled(envelope.trace_id))
+}
+
+/// A running replica of the adding journal.
+pub(crate) struct Replica {
+    pub(crate) handle: JournalHandle<Sum>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) task: JoinSet<()>,
+}
+
+impl Replica {
+    pub(crate) async fn start(log: impl Log, instance: &str) -> Self {
+        Self::start_with(log, instance, |_config| {}).await
+    }
+
+    pub(crate) async fn start_with(
+        log: impl Log,
+        instance: &str,
+        tune: impl FnOnce(&mut JournalConfig),
+    ) -> Self {
+        let (metrics, tracker) = (metrics(), TaskTracker::new());
+        let dead_letters = DeadLetters::new(log.clone(), "test", &metrics, &tracker);
+        let mut config = JournalConfig::new("ORDERS", "orders.control", instance.to_owned(), clock());
+        tune(&mut config);
+        let (journal, handle) = Journal::new(log, Adder, config, dead_letters, metrics);
+        let stop = CancellationToken::new();
+        let mut task = JoinSet::new();
+        let stopped = stop.clone();
+        task.spawn(async move { journal.run(stopped).await.unwrap() });
+        Self { handle, stop, task }
+    }
+
+    pub(crate) async fn leads(&self) {
+        let mut status = self.handle.status();
+        let leading = status.wait_for(|status| status.role == Role::Leading);
+        tokio::time::timeout(SOON, leading).await.expect("it leads in time").unwrap();
+    }
+
+    pub(crate) fn is_leading(&self) -> bool {
+        self.handle.status().borrow().role == Role::Leading
+    }
+
+    pub(crate) async fn sum(&self) -> Sum {
+        self.handle.read(Sum::clone).await.unwrap()
+    }
+
+    /// Waits until the sum is so much.
+    pub(crate) async fn reaches(&self, total: u64) {
+        eventually(SOON, "the sum", async || {
+            let sum = self.handle.read(Sum::clone).await.map_err(|error| error.to_string())?;
+            if sum.total == total { Ok(()) } else { Err(format!("{} instead of {total}", sum.total)) }
+        })
+        .await;
+    }
+
+    /// Ends it without a word, as `kill -9` would.
+    pub(crate) async fn vanish(mut self) {
+        self.task.shutdown().await;
+    }
+
+    /// Stops it in good order.
+    pub(crate) async fn retire(mut self) {
+        self.stop.cancel();
+        self.task.join_next().await.unwrap().unwrap();
+    }
+}
+
+/// Every event of the journal in order: (sequence, type, number).
+pub(crate) async fn journal_numbers(js: &JetStream) -> Vec<(u64, u64)> {
+    let mut numbers = Vec::new();
+    for sequence in 1..=js.extent("ORDERS").await.unwrap().last {
+        let message = js.get("ORDERS", sequence).await.unwrap().unwrap();
+        let raw = RawEnvelope::parse(&message.payload).unwrap();
+        if let Ok(added) = raw.decode_as::<Added>() {
+            numbers.push((sequence, added.number));
+        }
+    }
+    numbers
+}

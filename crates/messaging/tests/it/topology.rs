@@ -1,0 +1,40 @@
+//! Setting the broker up, again and again.
+
+use std::time::Duration;
+
+use events::catalogue::CONSUMERS;
+use messaging::topology::{self, Action, TopologyError, TopologyOptions};
+
+use crate::support::connect;
+
+fn small() -> TopologyOptions {
+    TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() }
+}
+
+#[tokio::test]
+async fn setting_up_twice_changes_nothing_and_a_real_difference_is_mended() {
+    let broker = testkit::broker().await;
+    let js = connect(&broker, "setup").await;
+    let missing = topology::verify(&js, &["ORDERS"], &CONSUMERS).await;
+    assert!(matches!(missing, Err(TopologyError::NotSetUp(_) | TopologyError::Broker { .. })), "{missing:?}");
+
+    let first = topology::setup(&js, &small()).await.unwrap();
+    assert!(first.iter().all(|change| change.action == Action::Created), "{first:?}");
+    let second = topology::setup(&js, &small()).await.unwrap();
+    assert!(second.iter().all(|change| change.action == Action::Unchanged), "{second:?}");
+    let larger = TopologyOptions { max_bytes: 128 << 20, ..small() };
+    let third = topology::setup(&js, &larger).await.unwrap();
+    let updated = third.iter().filter(|change| matches!(change.action, Action::Updated(_))).count();
+    assert_eq!(updated, 8, "every stream, and nothing else: {third:?}");
+    topology::verify(&js, &["REQUESTS", "ORDERS", "DEAD_LETTERS"], &CONSUMERS).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_would_lose_messages_is_refused() {
+    let broker = testkit::broker().await;
+    let js = connect(&broker, "setup").await;
+    topology::setup(&js, &small()).await.unwrap();
+    let shorter = TopologyOptions { max_age: Duration::from_secs(60), ..small() };
+    let refused = topology::setup(&js, &shorter).await;
+    assert!(matches!(refused, Err(TopologyError::Destructive { .. })), "{refused:?}");
+}
