@@ -12,6 +12,10 @@ pub const BATCH_ID: &str = "Nats-Batch-Id";
 pub const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
 /// Set on the last message of an atomic batch.
 pub const BATCH_COMMIT: &str = "Nats-Batch-Commit";
+/// What the body is; always [`JSON`].
+pub const CONTENT_TYPE: &str = "Content-Type";
+/// The media type of an envelope.
+pub const JSON: &str = "application/json";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 /// W3C vendor part of the trace context, passed on untouched.

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    headers::{Headers, MSG_ID},
+    headers::{CONTENT_TYPE, Headers, JSON, MSG_ID},
     log::{Ack, Log, Message},
     metrics::Metrics,
     trace::TraceContext,
@@ -127,6 +127,7 @@ impl Message {
     pub fn event<D: Serialize>(envelope: &Envelope<'_, D>, trace: &TraceContext) -> Self {
         let mut headers = Headers::new();
         headers.set(MSG_ID, envelope.id.to_string());
+        headers.set(CONTENT_TYPE, JSON);
         trace.inject(&mut headers);
         Self { subject: envelope.kind.clone().into_owned(), headers, payload: envelope.to_body().into() }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    headers::{EPOCH, Headers},
+    headers::{CONTENT_TYPE, EPOCH, Headers, JSON},
     log::Message,
 };
 
@@ -57,6 +57,7 @@ impl Control {
             data: self,
         };
         let mut headers = Headers::new();
+        headers.set(CONTENT_TYPE, JSON);
         headers.set(EPOCH, self.epoch().to_string());
         Message { subject: subject.to_owned(), headers, payload: envelope.to_body().into() }
     }

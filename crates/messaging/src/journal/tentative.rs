@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Decider, Meta, fold::Folded, handle::Answer};
 use crate::{
-    headers::{EPOCH, Headers, POSITIONS},
+    headers::{CONTENT_TYPE, EPOCH, Headers, JSON, POSITIONS},
     log::Message,
     trace::{self, TraceContext},
 };
@@ -103,6 +103,7 @@ pub(super) fn record<D: Decider>(
     let meta = Meta { id: envelope.id, at: cause.at, trace_id: cause.trace.trace_id };
     decider.evolve(&mut folded.state, event, &meta);
     let mut headers = Headers::new();
+    headers.set(CONTENT_TYPE, JSON);
     headers.set(EPOCH, folded.epoch.to_string());
     cause.trace.inject(&mut headers);
     Message { subject: event.kind().to_owned(), headers, payload: envelope.to_body().into() }

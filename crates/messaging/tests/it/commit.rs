@@ -7,9 +7,10 @@ use messaging::{
     commit::{CommitConfig, CommitError, GroupCommit},
     log::Log,
 };
+use testkit::eventually;
 use tokio_util::task::TaskTracker;
 
-use crate::support::{add, fleet, metrics};
+use crate::support::{SOON, add, fleet, metrics};
 
 fn requests(log: impl Log, tracker: &TaskTracker) -> GroupCommit {
     GroupCommit::spawn(log, CommitConfig::for_stream("REQUESTS"), &metrics(), tracker)
@@ -44,16 +45,24 @@ async fn duplicates_among_and_across_batches_are_stored_once_and_told_so() {
 async fn nothing_is_lost_or_doubled_when_the_broker_is_killed_under_load() {
     let (broker, js) = fleet().await;
     let commit = requests(js.clone(), &TaskTracker::new());
-    let publishing = join_all((1..=2_000).map(|n| {
-        let commit = commit.clone();
-        async move {
-            tokio::time::sleep(Duration::from_micros(500 * n)).await;
-            commit.publish(add(n)).await
+    let publishing = async {
+        // Two thousand a second, so that both crashes fall into the middle of it.
+        let mut pace = tokio::time::interval(Duration::from_micros(500));
+        let mut under_way = Vec::new();
+        for n in 1..=2_000 {
+            pace.tick().await;
+            let commit = commit.clone();
+            under_way.push(Box::pin(async move { commit.publish(add(n)).await }));
+            let _not_yet = futures_util::poll!(under_way.last_mut().unwrap());
         }
-    }));
+        join_all(under_way).await
+    };
     let trouble = async {
-        for _ in 0..2 {
-            tokio::time::sleep(Duration::from_millis(250)).await;
+        for stored in [200, 800] {
+            eventually(SOON, "progress", async || {
+                js.extent("REQUESTS").await.is_ok_and(|e| e.last >= stored)
+            })
+            .await;
             broker.kill().await.unwrap();
             broker.restart().await.unwrap();
         }

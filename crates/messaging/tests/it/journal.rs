@@ -28,7 +28,7 @@ async fn publish(log: &impl Log, numbers: std::ops::RangeInclusive<u64>) -> u64 
 #[tokio::test]
 async fn decides_each_input_once() {
     let (_broker, js) = fleet().await;
-    let replica = Replica::start(js.clone(), "a").await;
+    let replica = Replica::start(js.clone(), "a");
     replica.leads().await;
     let total = publish(&js, 14..=113).await;
     replica.reaches(total).await;
@@ -39,8 +39,8 @@ async fn decides_each_input_once() {
 #[tokio::test]
 async fn exactly_one_of_two_leads_and_the_other_can_read() {
     let (broker, js) = fleet().await;
-    let a = Replica::start(connect(&broker, "a").await, "a").await;
-    let b = Replica::start(connect(&broker, "b").await, "b").await;
+    let a = Replica::start(connect(&broker, "a").await, "a");
+    let b = Replica::start(connect(&broker, "b").await, "b");
     eventually(SOON, "one leader", async || a.is_leading() != b.is_leading()).await;
     let total = publish(&js, 20..=40).await;
     a.reaches(total).await;
@@ -51,9 +51,9 @@ async fn exactly_one_of_two_leads_and_the_other_can_read() {
 #[tokio::test]
 async fn a_leader_that_vanishes_is_followed_within_the_lease_and_nothing_is_decided_twice() {
     let (broker, js) = fleet().await;
-    let a = Replica::start(connect(&broker, "a").await, "a").await;
+    let a = Replica::start(connect(&broker, "a").await, "a");
     a.leads().await;
-    let b = Replica::start(connect(&broker, "b").await, "b").await;
+    let b = Replica::start(connect(&broker, "b").await, "b");
     let half = publish(&js, 100..=200).await;
     a.reaches(half).await;
     a.vanish().await;
@@ -68,9 +68,9 @@ async fn a_leader_that_vanishes_is_followed_within_the_lease_and_nothing_is_deci
 #[tokio::test]
 async fn a_leader_that_is_told_to_stop_hands_over_at_once() {
     let (broker, js) = fleet().await;
-    let a = Replica::start(connect(&broker, "a").await, "a").await;
+    let a = Replica::start(connect(&broker, "a").await, "a");
     a.leads().await;
-    let b = Replica::start(connect(&broker, "b").await, "b").await;
+    let b = Replica::start(connect(&broker, "b").await, "b");
     let total = publish(&js, 100..=200).await;
     b.reaches(total).await;
     let asked = Instant::now();
@@ -83,14 +83,13 @@ async fn a_leader_that_is_told_to_stop_hands_over_at_once() {
 #[tokio::test]
 async fn a_stale_writer_cannot_append() {
     let (broker, js) = fleet().await;
-    let a = Replica::start(connect(&broker, "a").await, "a").await;
+    let a = Replica::start(connect(&broker, "a").await, "a");
     a.leads().await;
     let before = js.extent("ORDERS").await.unwrap().last;
     let b = Replica::start_with(connect(&broker, "b").await, "b", |config| {
         // Takes over from a leader that is alive, as if it had been stopped for a while.
         config.lease = Duration::ZERO;
-    })
-    .await;
+    });
     b.leads().await;
     let stale = js
         .publish_batch(
@@ -120,7 +119,7 @@ async fn a_stale_writer_cannot_append() {
 #[tokio::test]
 async fn nothing_is_lost_when_the_broker_is_killed_under_load() {
     let (broker, js) = fleet().await;
-    let replica = Replica::start(connect(&broker, "a").await, "a").await;
+    let replica = Replica::start(connect(&broker, "a").await, "a");
     replica.leads().await;
     let trouble = async {
         for _ in 0..3 {
@@ -138,7 +137,7 @@ async fn nothing_is_lost_when_the_broker_is_killed_under_load() {
 #[tokio::test]
 async fn a_poisoned_input_is_parked_and_the_rest_goes_on() {
     let (_broker, js) = fleet().await;
-    let replica = Replica::start(js.clone(), "a").await;
+    let replica = Replica::start(js.clone(), "a");
     replica.leads().await;
     js.publish(&add(13), None).await.unwrap();
     let mut nonsense = add(77);
@@ -161,7 +160,7 @@ async fn a_poisoned_input_is_parked_and_the_rest_goes_on() {
 async fn starts_from_a_snapshot_and_the_tail_and_past_an_unreadable_one() {
     let (_broker, js) = fleet().await;
     let often = |config: &mut messaging::journal::JournalConfig| config.snapshot_messages = 100;
-    let first = Replica::start_with(js.clone(), "a", often).await;
+    let first = Replica::start_with(js.clone(), "a", often);
     first.leads().await;
     let total = publish(&js, 100..=500).await;
     first.reaches(total).await;
@@ -171,14 +170,14 @@ async fn starts_from_a_snapshot_and_the_tail_and_past_an_unreadable_one() {
     first.reaches(total).await;
     first.retire().await;
 
-    let second = Replica::start_with(js.clone(), "a", often).await;
+    let second = Replica::start_with(js.clone(), "a", often);
     second.leads().await;
     second.reaches(total).await;
     second.retire().await;
 
     let newest = js.snapshots("ORDERS").await.unwrap()[0];
     js.save_snapshot("ORDERS", newest + 1, b"garbage".to_vec()).await.unwrap();
-    let third = Replica::start_with(js.clone(), "a", often).await;
+    let third = Replica::start_with(js.clone(), "a", often);
     third.leads().await;
     let total = total + publish(&js, 551..=560).await;
     third.reaches(total).await;
@@ -188,7 +187,7 @@ async fn starts_from_a_snapshot_and_the_tail_and_past_an_unreadable_one() {
 #[tokio::test]
 async fn positions_without_events_are_written_down() {
     let (_broker, js) = fleet().await;
-    let replica = Replica::start(js.clone(), "a").await;
+    let replica = Replica::start(js.clone(), "a");
     replica.leads().await;
     let mut nothing = add(0);
     for round in 0..5 {

@@ -161,15 +161,11 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) async fn start(log: impl Log, instance: &str) -> Self {
-        Self::start_with(log, instance, |_config| {}).await
+    pub(crate) fn start(log: impl Log, instance: &str) -> Self {
+        Self::start_with(log, instance, |_config| {})
     }
 
-    pub(crate) async fn start_with(
-        log: impl Log,
-        instance: &str,
-        tune: impl FnOnce(&mut JournalConfig),
-    ) -> Self {
+    pub(crate) fn start_with(log: impl Log, instance: &str, tune: impl FnOnce(&mut JournalConfig)) -> Self {
         let (metrics, tracker) = (metrics(), TaskTracker::new());
         let dead_letters = DeadLetters::new(log.clone(), "test", &metrics, &tracker);
         let mut config = JournalConfig::new("ORDERS", "orders.control", instance.to_owned(), clock());

@@ -53,7 +53,7 @@ struct Running {
     task: JoinSet<()>,
 }
 
-async fn start(js: &JetStream) -> Running {
+fn start(js: &JetStream) -> Running {
     let (metrics, tracker, calls) = (metrics(), TaskTracker::new(), Arc::new(AtomicU64::new(0)));
     let commit = GroupCommit::spawn(js.clone(), CommitConfig::for_stream("REQUESTS"), &metrics, &tracker);
     let dead_letters = DeadLetters::new(js.clone(), "test", &metrics, &tracker);
@@ -87,7 +87,7 @@ async fn outcomes(js: &JetStream) -> u64 {
 #[tokio::test]
 async fn success_retry_and_hold_end_in_one_outcome_each() {
     let (_broker, js) = fleet().await;
-    let running = start(&js).await;
+    let running = start(&js);
     for number in [1, 2, 6] {
         js.publish(&input(number), None).await.unwrap();
     }
@@ -99,7 +99,7 @@ async fn success_retry_and_hold_end_in_one_outcome_each() {
 #[tokio::test]
 async fn exhausted_rejected_panicking_and_undecodable_messages_are_parked() {
     let (_broker, js) = fleet().await;
-    let _running = start(&js).await;
+    let _running = start(&js);
     for number in [3, 4, 5] {
         js.publish(&input(number), None).await.unwrap();
     }
@@ -126,21 +126,21 @@ async fn exhausted_rejected_panicking_and_undecodable_messages_are_parked() {
 #[tokio::test]
 async fn stopping_finishes_what_is_in_hand_and_another_worker_does_the_rest() {
     let (broker, js) = fleet().await;
-    let mut first = start(&connect(&broker, "first").await).await;
+    let mut first = start(&connect(&broker, "first").await);
     for number in 100..=400 {
         js.publish(&input(number), None).await.unwrap();
     }
     eventually(SOON, "a beginning", async || first.calls.load(Ordering::SeqCst) > 10).await;
     first.stop.cancel();
     tokio::time::timeout(SOON, first.task.join_next()).await.unwrap().unwrap().unwrap();
-    let _second = start(&connect(&broker, "second").await).await;
+    let _second = start(&connect(&broker, "second").await);
     eventually(SOON, "all outcomes", async || outcomes(&js).await == 301).await;
 }
 
 #[tokio::test]
 async fn outcomes_survive_a_broker_that_is_killed_under_load() {
     let (broker, js) = fleet().await;
-    let _running = start(&connect(&broker, "worker").await).await;
+    let _running = start(&connect(&broker, "worker").await);
     for number in 100..=300 {
         js.publish(&input(number), None).await.unwrap();
     }

@@ -1,6 +1,7 @@
 //! What `up` tells about the fleet as a whole.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use console::style;
 use serde_json::{Value, json};
@@ -16,11 +17,17 @@ const FIRST_ORDER: &str = r#"{"customer_id": "alice", "currency": "EUR", "paymen
 /// Prints what happens to the fleet while it starts, runs and stops.
 pub(super) fn observer(ui: &Ui) -> impl Fn(&FleetEvent) + Send + Sync + 'static {
     let ui = ui.clone();
+    let running = AtomicBool::new(false);
     move |event| {
         ui.object(&as_json(event));
         match event {
-            FleetEvent::Phase(phase) => show_phase(&ui, *phase),
+            FleetEvent::Phase(phase) => {
+                running.store(*phase == Phase::Running, Ordering::SeqCst);
+                show_phase(&ui, *phase);
+            }
             FleetEvent::Ready { name, .. } => ui.step(format_args!("{name} is ready")),
+            // Before everything runs it fails the start, and the error tells more.
+            FleetEvent::Died { .. } if !running.load(Ordering::SeqCst) => {}
             FleetEvent::Died { name, status, log_path } => {
                 ui.warn(format_args!(
                     "{name} died ({status}); the others run on. Its log: {}",

@@ -1,0 +1,7 @@
+//! The contract as tests: what is on the wire, what is in `docs/EVENTS.md`, and that both are the code.
+
+mod catalogue;
+mod decoding;
+mod golden;
+mod round_trip;
+mod samples;

@@ -1,0 +1,251 @@
+//! The evidence by what it is about: one life per order, one entry per adjustment.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use events::{
+    OrderId, Timestamp,
+    catalogue::{INVENTORY, NOTIFICATIONS, ORDERS, PAYMENTS, REQUESTS, STREAMS},
+};
+use gateway_sim::{Entry, Operation};
+use uuid::Uuid;
+
+use super::{
+    evidence::{
+        Adjust, AdjustRefused, Adjusted, Cancel, CancelRefused, Cancelled, Captured, Committed, Confirmed,
+        Created, Declined, Evidence, Fact, Notified, Place, Reached, Recorded, RefundRequested, Refunded,
+        Rejected, Released, Reserved, StreamEvidence, Unreadable,
+    },
+    report::Status,
+};
+
+/// A fact and the message that states it.
+pub(super) struct Seen<'a, T> {
+    pub(super) message: &'a Recorded,
+    pub(super) fact: &'a T,
+}
+
+impl<T> Clone for Seen<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Seen<'_, T> {}
+
+/// Everything about one order, each kind in the order of its stream.
+#[derive(Default)]
+pub(super) struct Life<'a> {
+    pub(super) place: Vec<Seen<'a, Place>>,
+    pub(super) cancel: Vec<Seen<'a, Cancel>>,
+    pub(super) created: Vec<Seen<'a, Created>>,
+    pub(super) confirmed: Vec<Seen<'a, Confirmed>>,
+    pub(super) cancelled: Vec<Seen<'a, Cancelled>>,
+    pub(super) refund_requested: Vec<Seen<'a, RefundRequested>>,
+    pub(super) cancel_refused: Vec<Seen<'a, CancelRefused>>,
+    pub(super) reserved: Vec<Seen<'a, Reserved>>,
+    pub(super) rejected: Vec<Seen<'a, Rejected>>,
+    pub(super) committed: Vec<Seen<'a, Committed>>,
+    pub(super) released: Vec<Seen<'a, Released>>,
+    pub(super) captured: Vec<Seen<'a, Captured>>,
+    pub(super) declined: Vec<Seen<'a, Declined>>,
+    pub(super) refunded: Vec<Seen<'a, Refunded>>,
+    /// What the gateway has booked for it.
+    pub(super) ledger: Vec<&'a Entry>,
+}
+
+/// Everything about one adjustment of stock.
+#[derive(Default)]
+pub(super) struct Adjustment<'a> {
+    pub(super) wished: Vec<Seen<'a, Adjust>>,
+    pub(super) adjusted: Vec<Seen<'a, Adjusted>>,
+    pub(super) refused: Vec<Seen<'a, AdjustRefused>>,
+}
+
+/// The evidence, indexed.
+pub(super) struct Book<'a> {
+    pub(super) evidence: &'a Evidence,
+    pub(super) lives: BTreeMap<OrderId, Life<'a>>,
+    pub(super) adjustments: BTreeMap<Uuid, Adjustment<'a>>,
+    /// Notifications by the event they are about.
+    pub(super) notified: HashMap<Uuid, Vec<Seen<'a, Notified>>>,
+    /// Messages that are no event, by stream.
+    pub(super) unreadable: Vec<(&'static str, Seen<'a, Unreadable>)>,
+    /// Ledger entries that name no order.
+    pub(super) strangers: Vec<&'a Entry>,
+    /// How far the order service has decided.
+    pub(super) orders_reached: Reached,
+    /// How far the inventory service has decided.
+    pub(super) inventory_reached: Reached,
+    /// From here on every stream still has everything; `None` when all are complete.
+    pub(super) horizon: Option<Timestamp>,
+    /// Consumer, stream and sequence of every dead letter.
+    parked: HashSet<(&'a str, &'a str, u64)>,
+}
+
+impl<'a> Book<'a> {
+    pub(super) fn of(evidence: &'a Evidence) -> Self {
+        let mut book = Self {
+            evidence,
+            lives: BTreeMap::new(),
+            adjustments: BTreeMap::new(),
+            notified: HashMap::new(),
+            unreadable: Vec::new(),
+            strangers: Vec::new(),
+            orders_reached: reached(evidence.messages(ORDERS.name)),
+            inventory_reached: reached(evidence.messages(INVENTORY.name)),
+            horizon: horizon(evidence),
+            parked: HashSet::new(),
+        };
+        for stream in &STREAMS {
+            for message in evidence.messages(stream.name) {
+                book.file(stream.name, message);
+            }
+        }
+        for entry in &evidence.ledger {
+            match entry.order_id.parse() {
+                Ok(order) => book.life(order).ledger.push(entry),
+                Err(_) => book.strangers.push(entry),
+            }
+        }
+        let letters = evidence.dead_letters.iter();
+        let key = letters.map(|letter| (letter.consumer.as_str(), letter.stream.as_str(), letter.sequence));
+        book.parked = key.collect();
+        book
+    }
+
+    fn life(&mut self, order: OrderId) -> &mut Life<'a> {
+        self.lives.entry(order).or_default()
+    }
+
+    fn file(&mut self, stream: &'static str, message: &'a Recorded) {
+        match &message.fact {
+            Fact::Place(fact) => self.life(fact.order).place.push(Seen { message, fact }),
+            Fact::Cancel(fact) => self.life(fact.order).cancel.push(Seen { message, fact }),
+            Fact::Created(fact) => self.life(fact.order).created.push(Seen { message, fact }),
+            Fact::Confirmed(fact) => self.life(fact.order).confirmed.push(Seen { message, fact }),
+            Fact::Cancelled(fact) => self.life(fact.order).cancelled.push(Seen { message, fact }),
+            Fact::RefundRequested(fact) => {
+                self.life(fact.order).refund_requested.push(Seen { message, fact });
+            }
+            Fact::CancelRefused(fact) => self.life(fact.order).cancel_refused.push(Seen { message, fact }),
+            Fact::Reserved(fact) => self.life(fact.order).reserved.push(Seen { message, fact }),
+            Fact::Rejected(fact) => self.life(fact.order).rejected.push(Seen { message, fact }),
+            Fact::Committed(fact) => self.life(fact.order).committed.push(Seen { message, fact }),
+            Fact::Released(fact) => self.life(fact.order).released.push(Seen { message, fact }),
+            Fact::Captured(fact) => self.life(fact.order).captured.push(Seen { message, fact }),
+            Fact::Declined(fact) => self.life(fact.order).declined.push(Seen { message, fact }),
+            Fact::Refunded(fact) => self.life(fact.order).refunded.push(Seen { message, fact }),
+            Fact::Notified(fact) => {
+                self.notified.entry(fact.about).or_default().push(Seen { message, fact });
+            }
+            Fact::Adjust(fact) => self.adjustment(fact.adjustment).wished.push(Seen { message, fact }),
+            Fact::Adjusted(fact) => self.adjustment(fact.adjustment).adjusted.push(Seen { message, fact }),
+            Fact::AdjustRefused(fact) => {
+                self.adjustment(fact.adjustment).refused.push(Seen { message, fact });
+            }
+            Fact::Unreadable(fact) => self.unreadable.push((stream, Seen { message, fact })),
+            Fact::Control(_) => {}
+        }
+    }
+
+    fn adjustment(&mut self, id: Uuid) -> &mut Adjustment<'a> {
+        self.adjustments.entry(id).or_default()
+    }
+
+    /// Whether somebody has given this message up.
+    pub(super) fn is_parked(&self, consumer: &str, stream: &str, sequence: u64) -> bool {
+        self.parked.contains(&(consumer, stream, sequence))
+    }
+
+    /// Whether everything that ever happened to the order is part of the evidence.
+    pub(super) fn is_whole(&self, life: &Life<'_>) -> bool {
+        self.horizon.is_none_or(|horizon| life.born().is_some_and(|born| born >= horizon))
+    }
+
+    /// The orders everything is known about.
+    pub(super) fn whole_lives(&self) -> impl Iterator<Item = (OrderId, &Life<'a>)> {
+        self.lives.iter().filter(|(_, life)| self.is_whole(life)).map(|(id, life)| (*id, life))
+    }
+
+    /// Whether everything that could have led to, or followed from, a message is part of the evidence.
+    pub(super) fn is_recent(&self, message: &Recorded) -> bool {
+        self.horizon.is_none_or(|horizon| message.at >= horizon)
+    }
+
+    /// Why some orders are not judged, if that is so.
+    pub(super) fn not_judged(&self) -> Option<String> {
+        self.horizon?;
+        let old = self.lives.len() - self.whole_lives().count();
+        let aged = self.evidence.streams.iter().filter(|(_, stream)| stream.first > 1);
+        let aged: Vec<String> =
+            aged.map(|(name, stream)| format!("{name} begins at {}", stream.first)).collect();
+        Some(format!("{}: {old} older orders are not judged", aged.join(", ")))
+    }
+}
+
+impl Life<'_> {
+    /// When the order was first heard of.
+    pub(super) fn born(&self) -> Option<Timestamp> {
+        let placed = self.place.first().map(|seen| seen.message.at);
+        let created = self.created.first().map(|seen| seen.message.at);
+        placed.into_iter().chain(created).min()
+    }
+
+    /// Nothing about it is decided by the order service any more, except refunds.
+    pub(super) fn is_terminal(&self) -> bool {
+        !self.confirmed.is_empty() || !self.cancelled.is_empty()
+    }
+
+    /// Paid and to be delivered.
+    pub(super) fn is_confirmed(&self) -> bool {
+        !self.confirmed.is_empty() && self.cancelled.is_empty()
+    }
+
+    /// How far it has come.
+    pub(super) fn status(&self) -> Status {
+        if !self.cancelled.is_empty() {
+            let back = |charge: &str| self.refunded.iter().any(|refund| refund.fact.charge == charge);
+            match self.refund_requested.as_slice() {
+                [] => Status::Cancelled,
+                wishes if wishes.iter().all(|wish| back(&wish.fact.charge)) => Status::Refunded,
+                _ => Status::RefundPending,
+            }
+        } else if !self.confirmed.is_empty() {
+            Status::Confirmed
+        } else if !self.reserved.is_empty() {
+            Status::AwaitingPayment
+        } else if !self.created.is_empty() {
+            Status::AwaitingStock
+        } else {
+            Status::Accepted
+        }
+    }
+
+    /// The charges that took money, by the gateway's ledger.
+    pub(super) fn charges(&self) -> impl Iterator<Item = &Entry> {
+        self.ledger.iter().copied().filter(|entry| matches!(entry.operation, Operation::Capture { .. }))
+    }
+
+    /// The refunds in the gateway's ledger, each with the charge it gives back.
+    pub(super) fn refunds(&self) -> impl Iterator<Item = (&Entry, &str)> {
+        self.ledger.iter().copied().filter_map(|entry| match &entry.operation {
+            Operation::Refund { charge } => Some((entry, charge.as_str())),
+            Operation::Capture { .. } | Operation::Decline { .. } => None,
+        })
+    }
+}
+
+/// How far a journal has consumed its inputs.
+fn reached(journal: &[Recorded]) -> Reached {
+    journal.iter().rev().find_map(|message| message.reached.as_deref().copied()).unwrap_or_default()
+}
+
+/// Where the evidence is complete from: the beginning of the stream that lost most to age.
+fn horizon(evidence: &Evidence) -> Option<Timestamp> {
+    let aged = evidence.streams.values().filter(|stream| stream.first > 1);
+    aged.map(|stream: &StreamEvidence| stream.messages.first().map_or(Timestamp::MAX, |first| first.at)).max()
+}
+
+/// The names of the domain streams, in the order in which an order passes through them.
+pub(super) const NAMES: [&str; 5] =
+    [REQUESTS.name, ORDERS.name, INVENTORY.name, PAYMENTS.name, NOTIFICATIONS.name];

@@ -1,0 +1,175 @@
+//! From stored messages to evidence.
+
+use events::{
+    DecodeError, RawEnvelope,
+    catalogue::{self, StreamDef},
+    inventory::InventoryEvent,
+    notifications::NotificationEvent,
+    orders::{Line, OrderEvent, Quantity},
+    payments::PaymentEvent,
+    requests::Request,
+};
+use messaging::{
+    dead_letter,
+    headers::{EPOCH, POSITIONS},
+    journal::{Control, Positions},
+    log::Stored,
+};
+use uuid::Uuid;
+
+use super::evidence::{
+    Adjust, AdjustRefused, Adjusted, Cancel, CancelRefused, Cancelled, Captured, Committed, Confirmed,
+    Created, DeadLetter, Declined, Fact, Notified, Place, Reached, Recorded, RefundRequested, Refunded,
+    Rejected, Released, Reserved, Unreadable,
+};
+
+impl Recorded {
+    /// Reads a message of one of the domain streams. What cannot be read is evidence, too.
+    #[must_use]
+    pub fn of(stream: &StreamDef, message: &Stored) -> Self {
+        let read = RawEnvelope::parse(&message.payload)
+            .and_then(|raw| Ok((raw.id, raw.causation_id, fact(stream, &raw)?)));
+        let (id, cause, fact) = read.unwrap_or_else(|error| {
+            let unreadable = Unreadable { subject: message.subject.clone(), error: error.to_string() };
+            (Uuid::nil(), Uuid::nil(), unreadable.into())
+        });
+        Self {
+            sequence: message.sequence,
+            at: message.timestamp,
+            id,
+            cause,
+            epoch: message.headers.get(EPOCH).and_then(|epoch| epoch.parse().ok()),
+            reached: message.headers.get(POSITIONS).and_then(|positions| positions.parse().ok()).map(reached),
+            body: Self::hash_of(&message.payload),
+            fact,
+        }
+    }
+}
+
+impl DeadLetter {
+    /// Reads a message of the stream of dead letters.
+    #[must_use]
+    pub fn of(message: &Stored) -> Self {
+        let header = |name| message.headers.get(name).unwrap_or_default().to_owned();
+        Self {
+            stream: header(dead_letter::ORIGINAL_STREAM),
+            sequence: header(dead_letter::ORIGINAL_SEQUENCE).parse().unwrap_or(0),
+            consumer: header(dead_letter::CONSUMER),
+            cause: header(dead_letter::CAUSE),
+            error: header(dead_letter::ERROR),
+        }
+    }
+}
+
+fn reached(positions: Positions) -> Box<Reached> {
+    Box::new(Reached {
+        requests: positions.get(catalogue::REQUESTS.name),
+        orders: positions.get(catalogue::ORDERS.name),
+        inventory: positions.get(catalogue::INVENTORY.name),
+        payments: positions.get(catalogue::PAYMENTS.name),
+    })
+}
+
+fn fact(stream: &StreamDef, raw: &RawEnvelope<'_>) -> Result<Fact, DecodeError> {
+    if stream.control == Some(raw.kind.as_ref()) {
+        let control: Control = serde_json::from_str(raw.data.get()).map_err(DecodeError::Malformed)?;
+        return Ok(Fact::Control(control));
+    }
+    if *stream == catalogue::REQUESTS {
+        Request::decode(raw).map(Fact::from)
+    } else if *stream == catalogue::ORDERS {
+        OrderEvent::decode(raw).map(Fact::from)
+    } else if *stream == catalogue::INVENTORY {
+        InventoryEvent::decode(raw).map(Fact::from)
+    } else if *stream == catalogue::PAYMENTS {
+        PaymentEvent::decode(raw).map(Fact::from)
+    } else {
+        NotificationEvent::decode(raw).map(Fact::from)
+    }
+}
+
+impl From<Request> for Fact {
+    fn from(request: Request) -> Self {
+        match request {
+            Request::Place(place) => Place { order: place.order_id }.into(),
+            Request::Cancel(cancel) => Cancel { order: cancel.order_id }.into(),
+            Request::AdjustStock(wish) => Adjust { adjustment: wish.adjustment_id, sku: wish.sku }.into(),
+        }
+    }
+}
+
+impl From<OrderEvent> for Fact {
+    fn from(event: OrderEvent) -> Self {
+        match event {
+            OrderEvent::Created(created) => {
+                let lines = created.lines.into_iter().map(quantity).collect();
+                Created { order: created.order_id, total: created.total, lines }.into()
+            }
+            OrderEvent::Confirmed(event) => {
+                Confirmed { order: event.order_id, total: event.total, charge: event.charge_id }.into()
+            }
+            OrderEvent::Cancelled(event) => {
+                Cancelled { order: event.order_id, reason: event.reason, returned: event.returned }.into()
+            }
+            OrderEvent::RefundRequested(wish) => {
+                RefundRequested { order: wish.order_id, charge: wish.charge_id, amount: wish.amount }.into()
+            }
+            OrderEvent::CancelRefused(refused) => CancelRefused { order: refused.order_id }.into(),
+        }
+    }
+}
+
+impl From<InventoryEvent> for Fact {
+    fn from(event: InventoryEvent) -> Self {
+        match event {
+            InventoryEvent::Reserved(event) => Reserved { order: event.order_id, lines: event.lines }.into(),
+            InventoryEvent::Rejected(event) => Rejected { order: event.order_id }.into(),
+            InventoryEvent::Committed(event) => {
+                Committed { order: event.order_id, lines: event.lines }.into()
+            }
+            InventoryEvent::Released(event) => {
+                Released { order: event.order_id, lines: event.lines, returned: event.returned }.into()
+            }
+            InventoryEvent::Adjusted(event) => Adjusted {
+                sku: event.sku,
+                adjustment: event.adjustment_id,
+                delta: event.delta,
+                on_hand: event.on_hand,
+            }
+            .into(),
+            InventoryEvent::AdjustRefused(event) => AdjustRefused { adjustment: event.adjustment_id }.into(),
+        }
+    }
+}
+
+impl From<PaymentEvent> for Fact {
+    fn from(event: PaymentEvent) -> Self {
+        match event {
+            PaymentEvent::Captured(event) => {
+                Captured { order: event.order_id, charge: event.charge_id, amount: event.amount }.into()
+            }
+            PaymentEvent::Declined(event) => Declined { order: event.order_id }.into(),
+            PaymentEvent::Refunded(event) => Refunded {
+                order: event.order_id,
+                charge: event.charge_id,
+                refund: event.refund_id,
+                amount: event.amount,
+            }
+            .into(),
+        }
+    }
+}
+
+impl From<NotificationEvent> for Fact {
+    fn from(event: NotificationEvent) -> Self {
+        let (order, about, template, sent) = match event {
+            NotificationEvent::Sent(event) => (event.order_id, event.about, event.template, true),
+            NotificationEvent::Failed(event) => (event.order_id, event.about, event.template, false),
+        };
+        Notified { order, about, template, sent }.into()
+    }
+}
+
+fn quantity(line: Line) -> Quantity {
+    Quantity { sku: line.sku, quantity: line.quantity }
+}

@@ -1,0 +1,73 @@
+//! Every metric of this crate: its name, labels and meaning.
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+
+/// Seconds, from a small commit on a fast disk to one that runs into its time limit.
+const SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Messages per transaction.
+const MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2000.0];
+
+/// The metrics of this crate. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    pub(crate) applied: IntGaugeVec,
+    pub(crate) batch_size: HistogramVec,
+    pub(crate) batch_seconds: HistogramVec,
+    pub(crate) errors: IntCounterVec,
+    pub(crate) projecting: IntGaugeVec,
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// A name is taken: this was called twice for one registry.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self::new()?;
+        registry.register(Box::new(metrics.applied.clone()))?;
+        registry.register(Box::new(metrics.batch_size.clone()))?;
+        registry.register(Box::new(metrics.batch_seconds.clone()))?;
+        registry.register(Box::new(metrics.errors.clone()))?;
+        registry.register(Box::new(metrics.projecting.clone()))?;
+        Ok(metrics)
+    }
+
+    fn new() -> Result<Self, prometheus::Error> {
+        let histogram = |name: &str, help: &str, labels: &[&str], buckets: &[f64]| {
+            HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels)
+        };
+        Ok(Self {
+            applied: IntGaugeVec::new(
+                Opts::new(
+                    "projection_applied_sequence",
+                    "The last sequence of a stream whose effect is committed",
+                ),
+                &["projection", "stream"],
+            )?,
+            batch_size: histogram(
+                "projection_batch_size",
+                "Messages applied in one transaction",
+                &["projection"],
+                MESSAGES,
+            )?,
+            batch_seconds: histogram(
+                "projection_batch_duration_seconds",
+                "From the begin of a transaction to its end, by outcome: committed, failed or conflict",
+                &["projection", "outcome"],
+                SECONDS,
+            )?,
+            errors: IntCounterVec::new(
+                Opts::new(
+                    "projection_errors_total",
+                    "How often a projector had to begin anew from the offsets in the database",
+                ),
+                &["projection"],
+            )?,
+            projecting: IntGaugeVec::new(
+                Opts::new("projection_active", "1 while this process is the one that projects, else 0"),
+                &["projection"],
+            )?,
+        })
+    }
+}

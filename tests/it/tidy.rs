@@ -1,0 +1,217 @@
+//! The architecture as tests: who may depend on whom, what stays pure, how large things grow.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+const SERVICES: [&str; 5] =
+    ["order-service", "inventory-service", "payment-service", "notification-service", "audit-service"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every tracked Rust file, relative to the root, with its text.
+fn sources() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = ["crates", "services", "tests"].map(|dir| root().join(dir)).into();
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).unwrap().display().to_string();
+                found.push((name, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    assert!(found.len() > 50, "the sources are where this test looks");
+    found
+}
+
+fn fail_if_any(rule: &str, offences: &[String]) {
+    assert!(offences.is_empty(), "{rule}:\n  {}", offences.join("\n  "));
+}
+
+struct Package {
+    directory: String,
+    /// Dependencies outside tests.
+    normal: BTreeSet<String>,
+    binaries: Vec<String>,
+}
+
+fn packages() -> BTreeMap<String, Package> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = std::process::Command::new(cargo)
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let package = |package: &Value| {
+        let directory = Path::new(&text(&package["manifest_path"])).parent().unwrap().to_owned();
+        let normal = package["dependencies"].as_array().unwrap().iter();
+        let targets = package["targets"].as_array().unwrap().iter();
+        let package_of = Package {
+            directory: directory.file_name().unwrap().to_string_lossy().into_owned(),
+            normal: normal.filter(|d| d["kind"].is_null()).map(|d| text(&d["name"])).collect(),
+            binaries: targets.filter(|t| t["kind"][0] == "bin").map(|t| text(&t["name"])).collect(),
+        };
+        (text(&package["name"]), package_of)
+    };
+    metadata["packages"].as_array().unwrap().iter().map(package).collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let packages = packages();
+    let ours: BTreeSet<&String> = packages.keys().collect();
+    let allowed: BTreeMap<&str, &[&str]> = [
+        ("events", &[][..]),
+        ("messaging", &["events"]),
+        ("projection", &["events", "messaging"]),
+        ("runtime", &[]),
+        ("service", &["events", "messaging", "runtime"]),
+        ("nats-server", &[]),
+        ("testkit", &["nats-server"]),
+        ("gateway-sim", &["runtime"]),
+        ("orderfleet", &["events", "messaging", "projection", "nats-server", "gateway-sim", "runtime"]),
+    ]
+    .into();
+    let for_services = ["events", "messaging", "projection", "runtime", "service"];
+    for (name, package) in &packages {
+        let allowed = match name.as_str() {
+            "tests" => continue,
+            service if SERVICES.contains(&service) => &for_services[..],
+            other => allowed.get(other).unwrap_or_else(|| panic!("{other} is not in the list of crates")),
+        };
+        let forbidden = package.normal.iter().filter(|d| ours.contains(d) && !allowed.contains(&d.as_str()));
+        fail_if_any(&format!("{name} must not depend on"), &forbidden.cloned().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn each_outside_world_is_named_by_one_crate() {
+    let packages = packages();
+    let only = |dependency: &str, lawful: &[&str]| {
+        let users = packages.iter().filter(|(_, package)| package.normal.contains(dependency));
+        let offenders: Vec<_> =
+            users.map(|(name, _)| name.clone()).filter(|name| !lawful.contains(&name.as_str())).collect();
+        fail_if_any(&format!("only {lawful:?} may use {dependency}"), &offenders);
+    };
+    only("async-nats", &["messaging"]);
+    only("tracing-subscriber", &["runtime", "orderfleet"]);
+    only("opentelemetry-otlp", &["runtime"]);
+    only("testkit", &[]);
+    only("failsafe", &["payment-service"]);
+    let plain: BTreeSet<_> = ["serde", "serde_json", "thiserror", "time", "uuid"].map(str::to_owned).into();
+    assert!(packages["events"].normal.is_subset(&plain), "the contract is plain data");
+}
+
+#[test]
+fn one_spelling_for_directory_package_and_binary() {
+    for (name, package) in packages() {
+        assert_eq!(name, package.directory);
+        if SERVICES.contains(&name.as_str()) {
+            assert_eq!(package.binaries, [name.clone()]);
+        }
+    }
+}
+
+#[test]
+fn deciding_is_pure() {
+    let banned = [
+        "async ", ".await", "tokio", "tracing", "axum", "sqlx", "prometheus", "reqwest", "SystemTime",
+        "Instant", "std::fs", "std::net", "std::env", "std::thread", "HashMap", "HashSet",
+    ];
+    let mut offences = Vec::new();
+    let mut seen = 0;
+    for (name, text) in sources() {
+        let part = |dir: &str| name.contains(&format!("/src/{dir}.rs")) || name.contains(&format!("/src/{dir}/"));
+        if !name.starts_with("services/") || !(part("domain") || part("decider")) || name.contains("tests") {
+            continue;
+        }
+        seen += 1;
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            offences.extend(banned.iter().filter(|word| line.contains(**word)).map(|word| format!("{name}: {word}")));
+        }
+    }
+    assert!(seen >= 4, "the domains are where this test looks");
+    fail_if_any("domain and decider know no I/O, clock, randomness or unordered iteration", &offences);
+}
+
+#[test]
+fn files_are_short_and_say_what_they_are_for() {
+    let mut offences = Vec::new();
+    for (name, text) in sources() {
+        if !text.starts_with("//!") {
+            offences.push(format!("{name} does not open with a //! line"));
+        }
+        let lines = text.lines().count();
+        if lines > 500 {
+            offences.push(format!("{name} has {lines} lines"));
+        }
+        if name.ends_with("src/main.rs") && name.starts_with("services/") && lines > 30 {
+            offences.push(format!("{name} has {lines} lines; a service's main has at most 30"));
+        }
+    }
+    fail_if_any("files", &offences);
+}
+
+#[test]
+fn nothing_is_left_over() {
+    // Spelled so that this file does not find itself.
+    let banned = ["TO\u{44}O", "FIX\u{4d}E", "#[\u{61}llow(", "#![\u{61}llow(", "#[\u{69}gnore", "unimplemented\u{21}("];
+    let mut offences = Vec::new();
+    for (name, text) in sources() {
+        offences.extend(banned.iter().filter(|mark| text.contains(**mark)).map(|mark| format!("{name}: {mark}")));
+        let is_test = name.starts_with("tests/") || name.contains("/tests/");
+        if is_test && text.contains("\u{73}leep(") && !name.ends_with("tests/process/probe.rs") {
+            offences.push(format!("{name} sleeps; wait for a condition with a deadline"));
+        }
+    }
+    fail_if_any("left over", &offences);
+}
+
+#[test]
+fn only_the_runtime_reads_the_environment_of_a_service() {
+    let mut offences = Vec::new();
+    for (name, text) in sources() {
+        let lawful = ["crates/runtime/", "crates/nats-server/", "crates/orderfleet/", "crates/testkit/", "tests/"];
+        let in_test = name.contains("/tests/") || name.contains("testing");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if code.contains("env::var") && !in_test && !lawful.iter().any(|prefix| name.starts_with(prefix)) {
+            offences.push(name);
+        }
+    }
+    fail_if_any("configuration comes from runtime and clap", &offences);
+}
+
+#[test]
+fn documents_stay_readable() {
+    for (document, limit) in [("README.md", 120), ("docs/ARCHITECTURE.md", 150)] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let lines = text.lines().count();
+        assert!(lines <= limit, "{document} has {lines} lines, at most {limit} are read");
+    }
+}
+
+#[test]
+fn every_place_the_architecture_names_exists() {
+    let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let is_path = |word: &&str| {
+        ["crates/", "services/", "tests/", "docs/", "docker/", "deployments/"].iter().any(|dir| word.starts_with(dir))
+    };
+    let named: Vec<_> = text.split('`').filter(is_path).collect();
+    assert!(named.len() > 10, "it names places");
+    let missing: Vec<_> =
+        named.into_iter().filter(|path| !root().join(path).exists()).map(str::to_owned).collect();
+    fail_if_any("docs/ARCHITECTURE.md names what does not exist", &missing);
+}
