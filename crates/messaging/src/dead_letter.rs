@@ -51,6 +51,8 @@ pub enum Cause {
     Exhausted,
     /// Deciding on it panicked.
     Panicked,
+    /// It stands in a journal whose writer did not write it.
+    Foreign,
 }
 
 impl Cause {
@@ -62,6 +64,7 @@ impl Cause {
             Self::Rejected => "rejected",
             Self::Exhausted => "exhausted",
             Self::Panicked => "panicked",
+            Self::Foreign => "foreign",
         }
     }
 }

@@ -95,7 +95,7 @@ impl Builder {
     /// Starts the server and waits until it, and no other, answers on its port with its streams recovered.
     ///
     /// # Errors
-    /// No executable (see [`locate`]), a taken port, an unusable store: with the end of the server's log.
+    /// No executable (see [`locate()`]), a taken port, an unusable store: with the end of the server's log.
     pub async fn start(self) -> anyhow::Result<NatsServer> {
         let executable = locate().await?;
         let directory = self.directory()?;

@@ -10,7 +10,7 @@
 //! # }
 //! ```
 //!
-//! Reading order: [`locate`] (which executable), `builder` and `config` (what it is told), `server` (its life), `process` (any child
+//! Reading order: [`locate()`] (which executable), `builder` and `config` (what it is told), `server` (its life), `process` (any child
 //! process and its signals).
 
 mod builder;

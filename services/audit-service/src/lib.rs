@@ -1,1 +1,112 @@
 //! Keeps every event for ever, and proves that none is missing.
+//!
+//! A projection: it writes every message of every stream into SQL as it is, readable or not, chained by
+//! hashes, and knows nothing of what the events mean. A new event type needs no change here.
+//!
+//! | consumes | emits |
+//! |---|---|
+//! | REQUESTS, ORDERS, INVENTORY, PAYMENTS, NOTIFICATIONS, DEAD_LETTERS: everything | nothing |
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`config`] | its settings |
+//! | [`fields`] | what an envelope says, as far as the trail can be searched by it; pure |
+//! | [`chain`] | the hashes that tie messages together; pure |
+//! | [`timeline`] | an order's events in causal order; pure |
+//! | [`projection`] | tables, and how messages get into them |
+//! | [`trail`] | reading them |
+//! | [`integrity`] | looking for what is missing or changed |
+//! | [`http`] | the API |
+//! | [`metrics`] | names and meanings |
+
+pub mod chain;
+pub mod config;
+pub mod fields;
+pub mod http;
+pub mod integrity;
+pub mod metrics;
+pub mod projection;
+pub mod timeline;
+pub mod trail;
+
+use ::projection::{Handle, OpenError, Projector, ProjectorConfig, Source, Store};
+use anyhow::Context;
+use runtime::{ConfigError, Process};
+use service::{Needs, Service};
+
+use crate::{config::Config, integrity::Auditor, projection::AuditTrail, trail::Trail};
+
+/// Wires the service up.
+///
+/// # Errors
+/// A setting is wrong, the database cannot be used, or the port is taken.
+pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
+    let store = open(&config.database_url).await?;
+    let needs = Needs { streams: projection::STREAMS, consumers: &[] };
+    let service = Service::start(&process, &config.broker, needs).await?;
+    serve(&process, store, service.log).await?;
+    Ok(())
+}
+
+/// Projects from `source` into `store`, and serves what is there.
+///
+/// # Errors
+/// The port is taken.
+pub async fn serve<S: Source>(
+    process: &Process,
+    store: Store,
+    source: S,
+) -> anyhow::Result<std::net::SocketAddr> {
+    let handle = project(process, store.clone(), source.clone())?;
+    watch(process, &handle);
+    let trail = Trail::new(store);
+    let auditor = Auditor::new(trail.clone(), source);
+    process.serve(http::routes(trail, auditor)).await
+}
+
+async fn open(url: &str) -> anyhow::Result<Store> {
+    match Store::open(url).await {
+        Ok(store) => Ok(store),
+        Err(error @ (OpenError::UnknownScheme | OpenError::BadUrl(_) | OpenError::NotAFile)) => {
+            Err(ConfigError::new(format!("--database-url (DATABASE_URL): {error}")).into())
+        }
+        Err(error @ (OpenError::Directory(_) | OpenError::Unusable(_) | OpenError::NotDurable { .. })) => {
+            Err(error.into())
+        }
+    }
+}
+
+fn project<S: Source>(process: &Process, store: Store, source: S) -> anyhow::Result<Handle> {
+    let metrics = ::projection::Metrics::register(process.registry()).context("cannot register metrics")?;
+    let own = metrics::Metrics::register(process.registry()).context("cannot register metrics")?;
+    let trail = AuditTrail::new(process.clock(), own);
+    let (projector, handle) = Projector::new(store, source, trail, ProjectorConfig::default(), &metrics);
+    let alive = process.heartbeat("projector");
+    let stop = process.shutdown().soft().clone();
+    let projector = projector.on_turn(move || alive.beat());
+    process.tasks().spawn("projector", async move { Ok(projector.run(stop).await?) });
+    Ok(handle)
+}
+
+/// Ready once the trail holds what the streams held at the start, and while the database works.
+fn watch(process: &Process, handle: &Handle) {
+    let check = process.readiness("trail");
+    let stop = process.shutdown().soft().clone();
+    let mut status = handle.watch();
+    process.tasks().spawn_finite("trail-readiness", async move {
+        let watched = async {
+            loop {
+                let unready = status.borrow_and_update().unready();
+                match unready {
+                    Some(reason) => check.not_ready(reason),
+                    None => check.ready(),
+                }
+                if status.changed().await.is_err() {
+                    break;
+                }
+            }
+        };
+        stop.run_until_cancelled(watched).await;
+        Ok(())
+    });
+}

@@ -61,11 +61,11 @@ impl Waiters {
     }
 
     fn leave(&self, waiting: &Waiting) {
-        // A settled order has left the map, and whoever waits under its id now waits for something else.
+        let mut orders = self.lock();
+        // A settled order has left the map: whoever stands there under its id has come since.
         if waiting.settled.is_cancelled() {
             return;
         }
-        let mut orders = self.lock();
         if let Some(awaited) = orders.get_mut(&waiting.order_id) {
             awaited.count -= 1;
             if awaited.count == 0 {
@@ -94,26 +94,20 @@ impl Drop for Waiting {
 
 #[cfg(test)]
 mod tests {
-    use futures::{is_settled, order};
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
 
     use super::*;
 
-    mod futures {
-        use std::{
-            pin::pin,
-            task::{Context, Poll, Waker},
-        };
+    fn order(number: u128) -> OrderId {
+        OrderId(uuid::Uuid::from_u128(number))
+    }
 
-        use super::*;
-
-        pub(super) fn order(number: u128) -> OrderId {
-            OrderId(uuid::Uuid::from_u128(number))
-        }
-
-        pub(super) fn is_settled(waiting: &Waiting) -> bool {
-            let mut context = Context::from_waker(Waker::noop());
-            matches!(pin!(waiting.settled()).poll(&mut context), Poll::Ready(()))
-        }
+    fn is_settled(waiting: &Waiting) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        matches!(pin!(waiting.settled()).poll(&mut context), Poll::Ready(()))
     }
 
     #[test]

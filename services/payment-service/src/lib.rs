@@ -1,3 +1,68 @@
 //! Charges and refunds cards through the gateway.
+//!
+//! Workers: any number of replicas share two consumers. What comes of a charge or refund goes to
+//! PAYMENTS; a message is settled only when that is stored.
+//!
+//! | consumes | does | publishes |
+//! |---|---|---|
+//! | `inventory.reserved` | charges the card | `payments.captured`, `payments.declined` |
+//! | `orders.refund_requested` | gives the money back | `payments.refunded` |
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`config`] | the settings |
+//! | [`gateway`] | the card gateway, its breaker, and what keeps a card from being charged twice |
+//! | [`handlers`] | what is done about each event |
+//! | [`metrics`] | every metric of this service |
 
+pub mod config;
 pub mod gateway;
+pub mod handlers;
+pub mod metrics;
+
+use std::sync::Arc;
+
+use events::catalogue::{INVENTORY, ORDERS, PAYMENT_CHARGE, PAYMENT_REFUND, PAYMENTS};
+use messaging::worker::{RetryPolicy, WorkerConfig};
+use runtime::Process;
+use service::{Needs, Service};
+
+pub use config::Config;
+use gateway::Guarded;
+use handlers::{Charge, Payments, Refund};
+use metrics::PaymentMetrics;
+
+const NEEDS: Needs = Needs {
+    streams: &[INVENTORY.name, ORDERS.name, PAYMENTS.name],
+    consumers: &[PAYMENT_CHARGE, PAYMENT_REFUND],
+};
+
+/// Starts the service; it works until the process is told to stop.
+///
+/// # Errors
+/// A setting makes no sense, or the port cannot be served.
+pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
+    let (gateway, breaker) = (config.gateway()?, config.breaker()?);
+    let service = Service::start(&process, &config.broker, NEEDS).await?;
+    let registry = process.registry();
+    let gateway = Guarded::new(gateway, breaker, registry)?;
+    let payments = Arc::new(Payments::new(gateway, service.clock(), PaymentMetrics::register(registry)?));
+
+    let outcomes = service.commit(PAYMENTS);
+    let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };
+    let charging = WorkerConfig {
+        concurrency: config.concurrency,
+        retry: retry.clone(),
+        ..WorkerConfig::new(PAYMENT_CHARGE, service.clock())
+    };
+    let refunding = WorkerConfig {
+        concurrency: config.refund_concurrency(),
+        retry,
+        ..WorkerConfig::new(PAYMENT_REFUND, service.clock())
+    };
+    service.worker("charge", charging, Charge(Arc::clone(&payments)), outcomes.clone());
+    service.worker("refund", refunding, Refund(payments), outcomes);
+
+    process.serve(axum::Router::new()).await?;
+    Ok(())
+}

@@ -3,7 +3,10 @@
 use events::{DecodeError, RawEnvelope};
 
 use super::{Decider, Meta, Positions, control::Control};
-use crate::{headers::POSITIONS, log::Stored};
+use crate::{
+    headers::{EPOCH, POSITIONS},
+    log::Stored,
+};
 
 /// A journal folded up to a sequence.
 pub(super) struct Folded<S> {
@@ -19,6 +22,15 @@ pub(super) struct Folded<S> {
     pub(super) handed_over: bool,
     /// The last sequence folded.
     pub(super) sequence: u64,
+}
+
+/// What a message of the stream is to the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Folding {
+    /// Written by the journal's writer; folded.
+    Own,
+    /// Written by somebody who is not the writer: no part of the journal, skipped.
+    Foreign,
 }
 
 /// Why a journal's message could not be folded.
@@ -50,19 +62,35 @@ impl<S: Default> Default for Folded<S> {
 }
 
 impl<S> Folded<S> {
-    /// Folds the next message in.
+    /// Folds the next message in, or skips it if the journal's writer did not write it.
     pub(super) fn apply<D: Decider<State = S>>(
         &mut self,
         decider: &D,
         control: &str,
         message: &Stored,
-    ) -> Result<(), FoldError> {
+    ) -> Result<Folding, FoldError> {
         let next = self.sequence + 1;
         if message.sequence < next {
-            return Ok(());
+            return Ok(Folding::Own);
         }
         if message.sequence > next {
             return Err(FoldError::Gap { from: next, to: message.sequence - 1 });
+        }
+        let folding = self.fold(decider, control, message)?;
+        self.sequence = message.sequence;
+        Ok(folding)
+    }
+
+    fn fold<D: Decider<State = S>>(
+        &mut self,
+        decider: &D,
+        control: &str,
+        message: &Stored,
+    ) -> Result<Folding, FoldError> {
+        let epoch: Option<u64> = message.headers.get(EPOCH).and_then(|epoch| epoch.parse().ok());
+        let begins_turn = message.subject == control && epoch == Some(self.epoch + 1);
+        if epoch != Some(self.epoch) && !begins_turn {
+            return Ok(Folding::Foreign);
         }
         let unreadable = |error| FoldError::Unreadable { sequence: message.sequence, error };
         let raw = RawEnvelope::parse(&message.payload).map_err(unreadable)?;
@@ -76,8 +104,7 @@ impl<S> Folded<S> {
         if let Some(positions) = message.headers.get(POSITIONS).and_then(|header| header.parse().ok()) {
             self.positions = positions;
         }
-        self.sequence = message.sequence;
-        Ok(())
+        Ok(Folding::Own)
     }
 
     /// Takes note of a control message.

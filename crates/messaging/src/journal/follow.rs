@@ -4,13 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use super::{Decider, Journal, JournalError, Positions, Role, control::Control, fence, fold::Folded};
-use crate::log::{Beats, Log, Reader};
+use super::{
+    Decider, Journal, JournalError, Positions, Role,
+    control::Control,
+    fence,
+    fold::{Folded, Folding},
+};
+use crate::log::{Beats, Log, Reader, Stored};
 
 /// Messages folded between two looks at everything else.
 const READ: usize = 1_000;
+
+/// Foreign messages remembered until somebody leads and parks them.
+const FOREIGN: usize = 1_000;
 
 /// How following ended.
 pub(super) enum Followed {
@@ -41,8 +49,13 @@ impl<L: Log, D: Decider> Journal<L, D> {
                 () = stop.cancelled() => return Ok(Followed::Stopped),
                 messages = reader.next_batch(READ) => {
                     silent_since = Instant::now();
-                    for message in &messages {
-                        folded.apply(&*self.decider, self.config.control, message).map_err(|error| self.broken(&error))?;
+                    for message in messages {
+                        let folding = folded
+                            .apply(&*self.decider, self.config.control, &message)
+                            .map_err(|error| self.broken(&error))?;
+                        if folding == Folding::Foreign {
+                            self.foreign(message);
+                        }
                     }
                 }
                 beat = beats.next() => {
@@ -111,6 +124,14 @@ impl<L: Log, D: Decider> Journal<L, D> {
             // It may have been stored; if so it will be read, and bears this instance's name.
             Err(_elapsed) => false,
         }
+    }
+
+    /// Remembers a message that is no part of the journal; whoever leads next parks it.
+    fn foreign(&mut self, message: Stored) {
+        let (journal, sequence) = (self.config.stream, message.sequence);
+        warn!(journal, sequence, "a message that the journal's writer did not write is skipped");
+        self.foreign.push_back(message);
+        self.foreign.truncate(FOREIGN);
     }
 
     fn broken(&self, error: &super::fold::FoldError) -> JournalError {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use events::{DecodeError, RawEnvelope, Timestamp};
 use tokio::{sync::mpsc, task::JoinSet};
+use tracing::error;
 use uuid::Uuid;
 
 use super::{Decider, Positions};
@@ -50,9 +51,11 @@ impl<I: Send + 'static> Inputs<I> {
         let (sender, batches) = mpsc::channel(AHEAD);
         let mut readers = JoinSet::new();
         for source in decider.inputs() {
-            let mut reader = log.read(source.stream, source.subjects, positions.get(source.stream));
-            let (decider, sender) = (Arc::clone(decider), sender.clone());
+            let position = positions.get(source.stream);
+            let mut reader = log.read(source.stream, source.subjects, position);
+            let (log, decider, sender) = (log.clone(), Arc::clone(decider), sender.clone());
             readers.spawn(async move {
+                report_gap(&log, source.stream, position).await;
                 loop {
                     let messages = reader.next_batch(READ).await;
                     let inputs = messages.into_iter().map(|m| decode(&*decider, source.stream, m)).collect();
@@ -71,6 +74,15 @@ impl<I: Send + 'static> Inputs<I> {
             Some(batch) => batch,
             None => std::future::pending().await,
         }
+    }
+}
+
+/// Says loudly if inputs have aged out before anybody decided on them.
+async fn report_gap<L: Log>(log: &L, stream: &str, position: u64) {
+    if let Ok(extent) = log.extent(stream).await
+        && extent.first > position + 1
+    {
+        error!(stream, from = position + 1, to = extent.first - 1, "inputs aged out undecided");
     }
 }
 

@@ -106,6 +106,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     async fn run(&mut self, stop: &CancellationToken) -> Led {
         let config = self.journal.config.clone();
         let decider = self.journal.shared_decider();
+        self.park_foreign().await;
         let mut inputs = Inputs::open(&self.journal.log, &decider, &self.folded.positions);
         let mut beats = self.journal.log.beats(config.stream);
         let mut beat = every(config.beat);
@@ -180,6 +181,16 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         }
         self.checkpoint_if_due();
         Ok(())
+    }
+
+    /// Parks what stands in the stream without being part of the journal.
+    async fn park_foreign(&mut self) {
+        while let Some(message) = self.journal.foreign.front().cloned() {
+            let stream = self.journal.config.stream;
+            let error = "it was not written by the journal's writer".to_owned();
+            self.park(stream, &message, ParkedFor::Foreign, error).await;
+            self.journal.foreign.pop_front();
+        }
     }
 
     async fn park(&mut self, stream: &str, message: &crate::log::Stored, cause: ParkedFor, error: String) {

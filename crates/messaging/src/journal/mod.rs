@@ -17,13 +17,23 @@ mod positions;
 mod snapshot;
 mod tentative;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{clock::Clock, commit::Linger, dead_letter::DeadLetters, log::Log, metrics::Metrics};
+use crate::{
+    clock::Clock,
+    commit::Linger,
+    dead_letter::DeadLetters,
+    log::{Log, Stored},
+    metrics::Metrics,
+};
 use fold::Folded;
 use follow::Followed;
 use handle::Query;
@@ -100,6 +110,8 @@ pub struct Journal<L, D: Decider> {
     status: watch::Sender<JournalStatus>,
     /// Inputs that made the decider panic; they are parked instead of decided on.
     poisoned: HashSet<(&'static str, u64)>,
+    /// Messages in the stream that are no part of the journal, to be parked.
+    foreign: VecDeque<Stored>,
 }
 
 impl<L: Log, D: Decider> Journal<L, D> {
@@ -114,8 +126,9 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let (ask, queries) = mpsc::channel(QUERIES);
         let (status, watching) = watch::channel(JournalStatus::starting());
         let decider = Arc::new(decider);
-        let poisoned = HashSet::new();
-        let journal = Self { log, decider, config, dead_letters, metrics, queries, status, poisoned };
+        let (poisoned, foreign) = (HashSet::new(), VecDeque::new());
+        let journal =
+            Self { log, decider, config, dead_letters, metrics, queries, status, poisoned, foreign };
         (journal, JournalHandle::new(ask, watching))
     }
 

@@ -198,3 +198,26 @@ async fn positions_without_events_are_written_down() {
     let written = status.wait_for(|status| status.positions.get("REQUESTS") == 5);
     tokio::time::timeout(SOON, written).await.expect("a checkpoint in time").unwrap();
 }
+
+#[tokio::test]
+async fn a_message_of_a_foreign_writer_is_parked_and_does_not_stop_the_journal() {
+    let (broker, js) = fleet().await;
+    let a = Replica::start(connect(&broker, "a").await, "a");
+    a.leads().await;
+    let b = Replica::start(connect(&broker, "b").await, "b");
+    let mut total = publish(&js, 100..=150).await;
+    a.reaches(total).await;
+    let mut nonsense = add(1);
+    nonsense.subject = "orders.created".to_owned();
+    nonsense.payload = "{not json".into();
+    js.publish(&nonsense, None).await.unwrap();
+    let mut forged = add(2);
+    forged.subject = "orders.control".to_owned();
+    js.publish(&forged, None).await.unwrap();
+    total += publish(&js, 151..=200).await;
+    eventually(SOON, "the sum", async || a.handle.read(move |sum| sum.total == total).await.unwrap_or(false))
+        .await;
+    b.reaches(total).await;
+    eventually(SOON, "two dead letters", async || js.extent("DEAD_LETTERS").await.is_ok_and(|e| e.last >= 2))
+        .await;
+}

@@ -133,12 +133,15 @@ impl Debts<'_, '_> {
 
     /// The order service's answers to requests, stock and payment.
     fn decisions(&mut self, life: &Life<'_>) {
-        let parked = |message: &Recorded| self.book.is_parked(ORDERS.name, REQUESTS.name, message.sequence);
         if life.created.is_empty() {
-            // Any of several requests with one key would do; the order is lost when none is left.
-            let open = life.place.iter().find(|seen| seen.message.sequence > self.book.orders_reached.requests);
-            let waiting = open.or_else(|| life.place.iter().find(|seen| parked(seen.message)));
-            if let Some(place) = waiting.or_else(|| life.place.first()) {
+            // Any of several requests with one key would do: what was not read yet gives the most hope,
+            // and what was parked is at least not forgotten.
+            let hope = |message: &Recorded| {
+                let parked = self.book.is_parked(ORDERS.name, REQUESTS.name, message.sequence);
+                (message.sequence > self.book.orders_reached.requests, !parked)
+            };
+            let best = life.place.iter().rev().max_by_key(|seen| hope(seen.message));
+            if let Some(place) = best {
                 self.orders_owe(&REQUESTS, place.message, CheckId::V1, "the order's creation");
             }
         }

@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 use crate::fleet::{Exit, Fleet, FleetEvent, Phase};
 use crate::ui::Ui;
 
-/// An order anybody can place against a fresh fleet.
-const FIRST_STOCK: &str = r#"{"delta": 10}"#;
-const FIRST_ORDER: &str = r#"{"customer_id": "alice", "currency": "EUR", "payment_method": "pm_card_ok",
-       "lines": [{"sku": "tea", "quantity": 2, "unit_price": 450}]}"#;
+/// An order anybody can place against a fleet that has some of it in stock.
+const FIRST_ORDER: &str = r#"{"customer_id": "ada", "currency": "EUR", "payment_method": "tok_visa",
+       "lines": [{"sku": "TSHIRT-BLACK-M", "quantity": 2, "unit_price": 1999}]}"#;
 
 /// Prints what happens to the fleet while it starts, runs and stops.
 pub(super) fn observer(ui: &Ui) -> impl Fn(&FleetEvent) + Send + Sync + 'static {
@@ -78,18 +77,17 @@ pub(super) fn addresses(ui: &Ui, fleet: &Fleet) {
     }
     let logs = fleet.data_dir().join("logs");
     ui.say(format_args!("\n  data {}\n  logs {}", fleet.data_dir().display(), logs.display()));
-    if let (Ok(orders), Ok(stock)) = (fleet.url("order-service"), fleet.url("inventory-service")) {
-        ui.say(format_args!("\nPut something in stock and order it:\n\n{}", first_order(&orders, &stock)));
+    if let Ok(orders) = fleet.url("order-service") {
+        ui.say(format_args!("\nPut something in stock and order it:\n\n{}", first_order(&orders)));
     }
     ui.say(format_args!("\n{}\n", style("Ctrl-C stops the fleet. Its log from here on:").dim()));
 }
 
-fn first_order(orders: &str, stock: &str) -> String {
-    let json = "-H 'Content-Type: application/json'";
+fn first_order(orders: &str) -> String {
     format!(
-        "  curl -i {stock}/stock/tea/adjustments {json} \\\n    -H 'Idempotency-Key: first-delivery' -d '{FIRST_STOCK}'\n\n  \
-         curl -i {orders}/orders {json} \\\n    -H 'Idempotency-Key: first-order' \\\n    -H 'Prefer: wait=5' -d \
-         '{FIRST_ORDER}'"
+        "  cargo fleet stock set TSHIRT-BLACK-M 100\n\n  \
+         curl -i {orders}/orders -H 'Content-Type: application/json' \\\n    \
+         -H 'Idempotency-Key: my-first-order' -H 'Prefer: wait=10' \\\n    -d '{FIRST_ORDER}'"
     )
 }
 

@@ -1,0 +1,67 @@
+//! V5: the audit trail holds every message of the domain streams, byte for byte, and its chain verifies.
+
+use std::{cmp::Ordering, iter::Peekable};
+
+use super::Case;
+use crate::verify::{
+    book::NAMES,
+    evidence::{AuditRow, Fact, Recorded},
+    report::{CheckId, CheckResult, Findings},
+};
+
+/// Runs the check.
+pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
+    let mut findings = Findings::default();
+    let evidence = case.book.evidence;
+    for problem in &evidence.audit.broken_chain {
+        findings.broken(["audit".to_owned()], problem.clone());
+    }
+    for stream in NAMES {
+        let messages = evidence.messages(stream);
+        let rows = evidence.audit.streams.get(stream).map_or(&[][..], Vec::as_slice);
+        findings.examined(messages.len());
+        let newest = evidence.streams.get(stream).map_or(0, |stream| stream.last);
+        compare(stream, messages, rows, newest, &mut findings);
+    }
+    findings.result(CheckId::V5, "messages")
+}
+
+/// Walks a stream and its copy side by side.
+fn compare(stream: &str, messages: &[Recorded], rows: &[AuditRow], newest: u64, findings: &mut Findings) {
+    // The trail outlives the stream, and may already have what came after the cut.
+    let oldest = messages.first().map_or(u64::MAX, |message| message.sequence);
+    let mut rows = rows.iter().filter(|row| (oldest..=newest).contains(&row.sequence)).peekable();
+    for message in messages {
+        extra(stream, message.sequence, &mut rows, findings);
+        let place = || [format!("{stream}:{}", message.sequence)];
+        match rows.next_if(|row| row.sequence == message.sequence) {
+            None => findings.broken(place(), "missing in the audit trail"),
+            Some(row) if !same(message, row) => {
+                findings.broken(place(), "the audit trail holds something else than the stream");
+            }
+            Some(_) => {}
+        }
+        while rows.next_if(|row| row.sequence == message.sequence).is_some() {
+            findings.broken(place(), "more than once in the audit trail");
+        }
+    }
+    extra(stream, u64::MAX, &mut rows, findings);
+}
+
+/// Reports the rows before `next` that no message belongs to.
+fn extra<'a>(
+    stream: &str,
+    next: u64,
+    rows: &mut Peekable<impl Iterator<Item = &'a AuditRow>>,
+    findings: &mut Findings,
+) {
+    while let Some(row) = rows.next_if(|row| row.sequence.cmp(&next) == Ordering::Less) {
+        findings.broken([format!("{stream}:{}", row.sequence)], "in the audit trail, but not in the stream");
+    }
+}
+
+fn same(message: &Recorded, row: &AuditRow) -> bool {
+    let readable = !matches!(message.fact, Fact::Unreadable(_));
+    let id = !readable || row.id == Some(message.id);
+    id && row.body.is_none_or(|body| body == message.body)
+}

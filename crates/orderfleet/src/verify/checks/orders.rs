@@ -1,0 +1,95 @@
+//! V1: every accepted request has led to exactly one order, every order has come to one end or is known
+//! to be open, and every wish to cancel was answered.
+
+use events::{OrderId, catalogue::{ORDERS, REQUESTS}};
+
+use super::Case;
+use crate::verify::{
+    book::Life,
+    report::{CheckId, CheckResult, Findings},
+};
+
+/// Runs the check.
+pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
+    let mut findings = Findings::default();
+    for (order, life) in case.book.whole_lives() {
+        findings.examined(1);
+        origin(order, life, &mut findings);
+        course(order, life, &mut findings);
+        if case.expected.complete {
+            end(case, order, life, &mut findings);
+        }
+    }
+    unreadable_requests(case, &mut findings);
+    case.debts(CheckId::V1, &mut findings);
+    if let Some(why) = case.book.not_judged() {
+        findings.partial(why);
+    }
+    findings.result(CheckId::V1, "orders")
+}
+
+/// An order comes from a request, once.
+fn origin(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
+    if life.created.len() > 1 {
+        let places = life.created.iter().map(|seen| format!("{}:{}", ORDERS.name, seen.message.sequence));
+        let ids = std::iter::once(order.to_string()).chain(places);
+        findings.broken(ids, format!("the order was created {} times", life.created.len()));
+    }
+    if life.place.is_empty() && !life.created.is_empty() {
+        findings.broken([order.to_string()], "the order was created, but nobody had placed it");
+    }
+    let followed = !life.confirmed.is_empty() || !life.cancelled.is_empty() || !life.refund_requested.is_empty();
+    if life.created.is_empty() && followed {
+        findings.broken([order.to_string()], "something was decided on the order, but it was never created");
+    }
+}
+
+/// Created, then confirmed at most once, then cancelled at most once; never back.
+fn course(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
+    for (count, what) in [(life.confirmed.len(), "confirmed"), (life.cancelled.len(), "cancelled")] {
+        if count > 1 {
+            findings.broken([order.to_string()], format!("the order was {what} {count} times"));
+        }
+    }
+    let created = life.created.first().map(|seen| seen.message.sequence);
+    let confirmed = life.confirmed.first().map(|seen| seen.message.sequence);
+    let cancelled = life.cancelled.first().map(|seen| seen.message.sequence);
+    if created.is_some_and(|created| confirmed.into_iter().chain(cancelled).any(|end| end < created)) {
+        findings.broken([order.to_string()], "the order came to an end before it was created");
+    }
+    if let (Some(confirmed), Some(cancelled)) = (confirmed, cancelled)
+        && cancelled < confirmed
+    {
+        findings.broken([order.to_string()], "the order was confirmed after it had been cancelled");
+    }
+}
+
+/// Nothing may be open any more. What the order waits for is said by whoever owes it, where that is known.
+fn end(case: &Case<'_, '_>, order: OrderId, life: &Life<'_>, findings: &mut Findings) {
+    if life.is_terminal() || life.created.is_empty() {
+        return;
+    }
+    let mut debts = case.owed.iter().filter(|owed| owed.to == super::Creditor::Order(order));
+    // Told as lost by the check that is concerned, as parked by the one for dead letters.
+    if debts.clone().any(|owed| owed.check == CheckId::V1 || owed.lost || owed.parked) {
+        return;
+    }
+    let waits = debts.next().map_or("nothing that is under way", |owed| owed.what);
+    let status = life.status().as_str();
+    findings.broken([order.to_string()], format!("the order is still open ({status}); it waits for {waits}"));
+}
+
+/// A request that cannot be read was accepted all the same, so it must be parked.
+fn unreadable_requests(case: &Case<'_, '_>, findings: &mut Findings) {
+    let unreadable = case.book.unreadable.iter().filter(|(stream, _)| *stream == REQUESTS.name);
+    for (stream, seen) in unreadable {
+        let sequence = seen.message.sequence;
+        let letters = &case.book.evidence.dead_letters;
+        let parked = letters.iter().any(|letter| letter.stream == *stream && letter.sequence == sequence);
+        let reached = case.book.orders_reached.requests.max(case.book.inventory_reached.requests);
+        if !parked && reached >= sequence {
+            let message = format!("a request that cannot be read was passed over: {}", seen.fact.error);
+            findings.broken([format!("{stream}:{sequence}")], message);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The fleet's work in numbers, and what is still open.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use events::{OrderId, catalogue::NOTIFICATIONS};
+use gateway_sim::Operation;
+
+use super::{
+    book::Book,
+    owed::{Creditor, Owed},
+    report::{OpenOrder, Summary},
+};
+
+/// The fleet's work in numbers.
+pub(super) fn of(book: &Book<'_>) -> Summary {
+    let evidence = book.evidence;
+    let mut summary = Summary {
+        messages: evidence.streams.values().map(|stream| stream.messages.len() as u64).sum(),
+        notifications: evidence.messages(NOTIFICATIONS.name).len() as u64,
+        dead_letters: evidence.dead_letters.len() as u64,
+        ..Summary::default()
+    };
+    for life in book.lives.values().filter(|life| life.born().is_some()) {
+        summary.orders += 1;
+        *summary.by_status.entry(life.status()).or_default() += 1;
+        if let Some(cancelled) = life.cancelled.first() {
+            *summary.cancelled.entry(cancelled.fact.reason.as_str()).or_default() += 1;
+        }
+    }
+    for entry in &evidence.ledger {
+        let amounts: &mut BTreeMap<String, i64> = match entry.operation {
+            Operation::Capture { .. } => &mut summary.captured,
+            Operation::Refund { .. } => &mut summary.refunded,
+            Operation::Decline { .. } => continue,
+        };
+        let amount = amounts.entry(entry.currency.to_uppercase()).or_default();
+        *amount = amount.saturating_add(entry.amount);
+    }
+    summary
+}
+
+/// Orders for which something is still to happen, oldest first.
+pub(super) fn open_orders(book: &Book<'_>, owed: &[Owed]) -> Vec<OpenOrder> {
+    let mut waiting = HashMap::<OrderId, Vec<&Owed>>::new();
+    for debt in owed {
+        match debt.to {
+            Creditor::Order(order) => waiting.entry(order).or_default().push(debt),
+            Creditor::Adjustment(_) => {}
+        }
+    }
+    let mut open: Vec<OpenOrder> = waiting
+        .into_iter()
+        .filter_map(|(order_id, debts)| {
+            let life = book.lives.get(&order_id)?;
+            let since = life.born().or_else(|| debts.iter().map(|debt| debt.since).min())?;
+            let age: Duration = book.evidence.as_of.since(since);
+            let waiting_on = debts.iter().map(|debt| debt.what).collect();
+            Some(OpenOrder { order_id, status: life.status(), age, waiting_on })
+        })
+        .collect();
+    open.sort_by(|one, other| other.age.cmp(&one.age).then(one.order_id.cmp(&other.order_id)));
+    open
+}

@@ -1,0 +1,5 @@
+//! The audit service's process.
+
+fn main() -> std::process::ExitCode {
+    runtime::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), audit_service::start)
+}

@@ -1,0 +1,185 @@
+//! Tables of the trail, and how messages get into them.
+
+use std::collections::BTreeMap;
+
+use ::projection::{ApplyError, Batch, Entry, Gap, Insert, Migration, Projection, Tx};
+use events::catalogue;
+use messaging::dead_letter;
+use runtime::Clock;
+use sqlx::Row;
+use tracing::warn;
+
+use crate::{
+    chain::{self, Hash},
+    fields::Fields,
+    metrics::Metrics,
+};
+
+/// The streams that are kept, in the order an order passes through them.
+pub const STREAMS: &[&str] = &[
+    catalogue::REQUESTS.name,
+    catalogue::ORDERS.name,
+    catalogue::INVENTORY.name,
+    catalogue::PAYMENTS.name,
+    catalogue::NOTIFICATIONS.name,
+    dead_letter::STREAM,
+];
+
+/// `position` is the order of arrival here, across streams: what pages of a listing are cut by.
+///
+/// Most aggregates are orders, and found as such; the index by aggregate holds only the others.
+const FIRST: Migration = Migration(&[
+    "CREATE TABLE events (position {key}, stream TEXT NOT NULL, sequence BIGINT NOT NULL, \
+     subject TEXT NOT NULL, stored_at BIGINT NOT NULL, id TEXT, type TEXT, version BIGINT, \
+     aggregate_id TEXT, order_id TEXT, trace_id TEXT, causation_id TEXT, timestamp BIGINT, \
+     headers TEXT NOT NULL, body {bytes} NOT NULL, chain_hash {bytes} NOT NULL)",
+    "CREATE UNIQUE INDEX events_by_sequence ON events (stream, sequence)",
+    "CREATE INDEX events_by_order ON events (order_id, position) WHERE order_id IS NOT NULL",
+    "CREATE INDEX events_by_aggregate ON events (aggregate_id, position) \
+     WHERE order_id IS NULL OR aggregate_id <> order_id",
+    "CREATE INDEX events_by_trace ON events (trace_id, position)",
+    "CREATE INDEX events_by_type ON events (type, position)",
+    "CREATE INDEX events_by_time ON events (stored_at)",
+    "CREATE TABLE gaps (stream TEXT NOT NULL, from_sequence BIGINT NOT NULL, \
+     to_sequence BIGINT NOT NULL, seen_at BIGINT NOT NULL, PRIMARY KEY (stream, from_sequence))",
+]);
+
+const EVENTS: Insert = Insert {
+    head: "INSERT INTO events (position, stream, sequence, subject, stored_at, id, type, version, \
+           aggregate_id, order_id, trace_id, causation_id, timestamp, headers, body, chain_hash) VALUES",
+    columns: 16,
+    tail: "",
+};
+
+const GAPS: Insert = Insert {
+    head: "INSERT INTO gaps (stream, from_sequence, to_sequence, seen_at) VALUES",
+    columns: 4,
+    tail: "",
+};
+
+/// The audit trail as a projection.
+#[derive(Debug)]
+pub struct AuditTrail {
+    clock: Clock,
+    metrics: Metrics,
+}
+
+impl AuditTrail {
+    /// `clock` says when a gap was seen.
+    #[must_use]
+    pub fn new(clock: Clock, metrics: Metrics) -> Self {
+        Self { clock, metrics }
+    }
+
+    fn count(&self, batch: &Batch) {
+        for gap in &batch.gaps {
+            let Gap { stream, first, last } = *gap;
+            self.metrics.missing.with_label_values(&[stream]).inc_by(last - first + 1);
+            warn!(stream, first, last, "the stream no longer has these messages");
+        }
+    }
+}
+
+impl Projection for AuditTrail {
+    const NAME: &'static str = "audit";
+    const STREAMS: &'static [&'static str] = STREAMS;
+    const SCHEMA: &'static [Migration] = &[FIRST];
+
+    async fn apply(&mut self, tx: &mut Tx, batch: &Batch) -> Result<(), ApplyError> {
+        let mut position = last_position(tx).await?;
+        let mut heads = BTreeMap::<&str, Hash>::new();
+        let mut rows = Vec::with_capacity(batch.entries.len());
+        for entry in &batch.entries {
+            let previous = match heads.get(entry.stream) {
+                Some(head) => *head,
+                None => head(tx, entry.stream).await?,
+            };
+            position += 1;
+            let row = EventRow::new(position, entry, &previous);
+            if row.fields.is_none() {
+                self.metrics.unreadable.with_label_values(&[entry.stream]).inc();
+            }
+            heads.insert(entry.stream, row.hash);
+            rows.push(row);
+        }
+        EVENTS.execute(tx, &rows, |query, row| row.bind(query)).await?;
+        let seen_at = i64::try_from(self.clock.unix_micros()).unwrap_or(i64::MAX);
+        GAPS.execute(tx, &batch.gaps, |query, gap| {
+            query.bind(gap.stream).bind(sql(gap.first)).bind(sql(gap.last)).bind(seen_at)
+        })
+        .await?;
+        self.count(batch);
+        Ok(())
+    }
+}
+
+struct EventRow<'a> {
+    position: i64,
+    entry: &'a Entry,
+    subject: String,
+    headers: String,
+    fields: Option<Fields<'a>>,
+    hash: Hash,
+}
+
+impl<'a> EventRow<'a> {
+    fn new(position: i64, entry: &'a Entry, previous: &Hash) -> Self {
+        let message = &entry.message;
+        // PostgreSQL has no text with a NUL in it.
+        let subject = message.subject.replace('\0', "\u{FFFD}");
+        let headers: BTreeMap<String, Vec<String>> = message.headers.iter().collect();
+        Self {
+            position,
+            hash: chain::link(previous, entry.stream, message.sequence, &subject, &message.payload),
+            subject,
+            headers: serde_json::json!(headers).to_string(),
+            fields: Fields::read(&message.payload),
+            entry,
+        }
+    }
+
+    fn bind<'q>(&self, query: ::projection::insert::Binding<'q>) -> ::projection::insert::Binding<'q> {
+        let message = &self.entry.message;
+        let fields = self.fields.as_ref();
+        query
+            .bind(self.position)
+            .bind(self.entry.stream)
+            .bind(sql(message.sequence))
+            .bind(self.subject.clone())
+            .bind(message.timestamp.0)
+            .bind(fields.map(|fields| fields.id.to_string()))
+            .bind(fields.map(|fields| fields.kind.to_string()))
+            .bind(fields.map(|fields| i64::from(fields.version)))
+            .bind(fields.map(|fields| fields.aggregate_id.to_string()))
+            .bind(fields.and_then(|fields| fields.order_id).map(|order| order.to_string()))
+            .bind(fields.map(|fields| fields.trace_id.to_string()))
+            .bind(fields.map(|fields| fields.causation_id.to_string()))
+            .bind(fields.map(|fields| fields.timestamp))
+            .bind(self.headers.clone())
+            .bind(message.payload.to_vec())
+            .bind(self.hash.to_vec())
+    }
+}
+
+async fn last_position(tx: &mut Tx) -> Result<i64, sqlx::Error> {
+    let row = sqlx::query("SELECT COALESCE(MAX(position), 0) FROM events").fetch_one(tx).await?;
+    row.try_get(0)
+}
+
+/// The hash of the last message of a stream in the trail.
+async fn head(tx: &mut Tx, stream: &str) -> Result<Hash, sqlx::Error> {
+    let row =
+        sqlx::query("SELECT chain_hash FROM events WHERE stream = $1 ORDER BY sequence DESC LIMIT 1")
+            .bind(stream)
+            .fetch_optional(tx)
+            .await?;
+    let Some(row) = row else { return Ok(chain::START) };
+    let hash: Vec<u8> = row.try_get(0)?;
+    // Somebody has cut it short: the chain goes on all the same, and a verification names the place.
+    Ok(hash.try_into().unwrap_or(chain::START))
+}
+
+/// A sequence as SQL stores it.
+pub(crate) fn sql(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}

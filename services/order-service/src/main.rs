@@ -1,0 +1,5 @@
+//! The order service as a process.
+
+fn main() -> std::process::ExitCode {
+    runtime::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), order_service::start)
+}

@@ -1,0 +1,111 @@
+//! Every metric of this service: its name, labels and meaning.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::domain::Counts;
+
+/// The metrics of this service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    requests: IntCounterVec,
+    waiting: IntGauge,
+    remembered: IntGaugeVec,
+    skipped: IntCounter,
+}
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// To place an order.
+    Place,
+    /// To cancel one.
+    Cancel,
+}
+
+/// What became of it before it was decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is stored and will be decided on.
+    Stored,
+    /// It was stored before.
+    Repeated,
+    /// Its idempotency key belongs to something else.
+    KeyReused,
+    /// The log or the database would not; the caller was told to try again.
+    Unavailable,
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// A name is taken: this was called twice for one registry.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self::new()?;
+        registry.register(Box::new(metrics.requests.clone()))?;
+        registry.register(Box::new(metrics.waiting.clone()))?;
+        registry.register(Box::new(metrics.remembered.clone()))?;
+        registry.register(Box::new(metrics.skipped.clone()))?;
+        Ok(metrics)
+    }
+
+    fn new() -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            requests: IntCounterVec::new(
+                Opts::new("orders_requests_total", "Valid requests of callers, by what is asked and what became of it"),
+                &["request", "outcome"],
+            )?,
+            waiting: IntGauge::new("orders_waiting_callers", "Callers who wait for the outcome of their request")?,
+            remembered: IntGaugeVec::new(
+                Opts::new("orders_remembered", "Orders in the journal's state, by whether they are settled"),
+                &["state"],
+            )?,
+            skipped: IntCounter::new(
+                "orders_read_model_skipped_total",
+                "Events the read model leaves out because it cannot read them",
+            )?,
+        })
+    }
+
+    pub(crate) fn asked(&self, asked: Asked, outcome: Outcome) {
+        let request = match asked {
+            Asked::Place => "place",
+            Asked::Cancel => "cancel",
+        };
+        let outcome = match outcome {
+            Outcome::Stored => "stored",
+            Outcome::Repeated => "repeated",
+            Outcome::KeyReused => "key_reused",
+            Outcome::Unavailable => "unavailable",
+        };
+        self.requests.with_label_values(&[request, outcome]).inc();
+    }
+
+    /// Counts a caller as waiting until the value is dropped.
+    pub(crate) fn waiting(&self) -> WaitingCaller {
+        self.waiting.inc();
+        WaitingCaller(self.waiting.clone())
+    }
+
+    pub(crate) fn remembered(&self, counts: Counts) {
+        let set = |state, count| {
+            self.remembered.with_label_values(&[state]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        };
+        set("awaiting", counts.awaiting);
+        set("settled", counts.settled);
+    }
+
+    pub(crate) fn skipped(&self) {
+        self.skipped.inc();
+    }
+}
+
+/// See [`Metrics::waiting`].
+#[derive(Debug)]
+pub(crate) struct WaitingCaller(IntGauge);
+
+impl Drop for WaitingCaller {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,104 @@
+//! The tables of the read model, and how changes get into them.
+
+use events::OrderId;
+use projection::{Insert, Migration, Tx};
+
+use super::change::Change;
+
+/// A row whose `place` is null holds what came in advance of `orders.created`; it is not shown.
+pub(super) const SCHEMA: &[Migration] = &[Migration(&[
+    "CREATE TABLE orders (\
+       order_id TEXT PRIMARY KEY, place BIGINT, customer_id TEXT, lines TEXT, amount BIGINT, currency TEXT, \
+       fingerprint TEXT, created_at BIGINT, trace_id TEXT, stage BIGINT NOT NULL, reason TEXT, detail TEXT, \
+       cancelled_by TEXT, charge_id TEXT, refund_due BIGINT NOT NULL, refunded BIGINT NOT NULL, \
+       refund_id TEXT, updated_at BIGINT NOT NULL, version BIGINT NOT NULL)",
+    "CREATE INDEX orders_by_place ON orders (place)",
+    "CREATE INDEX orders_by_customer ON orders (customer_id, place)",
+    "CREATE INDEX orders_by_stage ON orders (stage, place)",
+    "CREATE TABLE reflected (stream TEXT PRIMARY KEY, sequence BIGINT NOT NULL)",
+])];
+
+/// Facts are kept once known, counts are added, and of what can only grow the larger wins: the outcome
+/// does not depend on the order of the streams. Both databases spell a maximum of two differently, hence
+/// the cases.
+const UPSERT: Insert = Insert {
+    head: "INSERT INTO orders (order_id, place, customer_id, lines, amount, currency, fingerprint, created_at, \
+           trace_id, stage, reason, detail, cancelled_by, charge_id, refund_due, refunded, refund_id, \
+           updated_at, version) VALUES",
+    columns: 19,
+    tail: "ON CONFLICT (order_id) DO UPDATE SET \
+           place = COALESCE(orders.place, excluded.place), \
+           customer_id = COALESCE(orders.customer_id, excluded.customer_id), \
+           lines = COALESCE(orders.lines, excluded.lines), \
+           amount = COALESCE(orders.amount, excluded.amount), \
+           currency = COALESCE(orders.currency, excluded.currency), \
+           fingerprint = COALESCE(orders.fingerprint, excluded.fingerprint), \
+           created_at = COALESCE(orders.created_at, excluded.created_at), \
+           trace_id = COALESCE(orders.trace_id, excluded.trace_id), \
+           stage = CASE WHEN excluded.stage > orders.stage THEN excluded.stage ELSE orders.stage END, \
+           reason = COALESCE(orders.reason, excluded.reason), \
+           detail = COALESCE(orders.detail, excluded.detail), \
+           cancelled_by = COALESCE(orders.cancelled_by, excluded.cancelled_by), \
+           charge_id = COALESCE(orders.charge_id, excluded.charge_id), \
+           refund_due = orders.refund_due + excluded.refund_due, \
+           refunded = orders.refunded + excluded.refunded, \
+           refund_id = CASE WHEN orders.refund_id IS NULL OR excluded.refund_id > orders.refund_id \
+             THEN excluded.refund_id ELSE orders.refund_id END, \
+           updated_at = CASE WHEN excluded.updated_at > orders.updated_at \
+             THEN excluded.updated_at ELSE orders.updated_at END, \
+           version = orders.version + excluded.version",
+};
+
+/// Makes the changes, each order's at most once.
+pub(super) async fn upsert(tx: &mut Tx, changes: &[(OrderId, Change)]) -> Result<(), sqlx::Error> {
+    UPSERT
+        .execute(tx, changes, |query, (order_id, change)| {
+            let Change { created, cancelled, .. } = change;
+            query
+                .bind(order_id.to_string())
+                .bind(created.as_ref().map(|created| number(created.place)))
+                .bind(created.as_ref().map(|created| text(&created.customer_id)))
+                .bind(created.as_ref().map(|created| text(&created.lines)))
+                .bind(created.as_ref().map(|created| created.total.amount))
+                .bind(created.as_ref().map(|created| created.total.currency.to_string()))
+                .bind(created.as_ref().map(|created| text(&created.fingerprint)))
+                .bind(created.as_ref().map(|created| created.at.0))
+                .bind(created.as_ref().map(|created| created.trace_id.to_string()))
+                .bind(change.stage.number())
+                .bind(cancelled.as_ref().map(|cancelled| cancelled.reason))
+                .bind(cancelled.as_ref().and_then(|cancelled| cancelled.detail.as_deref()).map(text))
+                .bind(cancelled.as_ref().map(|cancelled| cancelled.cause.to_string()))
+                .bind(change.charge_id.as_deref().map(text))
+                .bind(change.refund_due)
+                .bind(change.refunded)
+                .bind(change.refund_id.as_deref().map(text))
+                .bind(change.at.0)
+                .bind(change.events)
+        })
+        .await
+}
+
+/// Remembers up to where a stream is reflected; never goes back.
+pub(super) async fn store_position(tx: &mut Tx, stream: &str, sequence: u64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO reflected (stream, sequence) VALUES ($1, $2) ON CONFLICT (stream) DO UPDATE SET \
+         sequence = CASE WHEN excluded.sequence > reflected.sequence \
+         THEN excluded.sequence ELSE reflected.sequence END",
+    )
+    .bind(stream)
+    .bind(number(sequence))
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// A sequence as SQL stores it.
+fn number(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+/// A text as PostgreSQL takes it: without the one character that it refuses, and that would keep the
+/// whole batch out for ever.
+fn text(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,286 @@
+//! The handlers against a gateway that answers as told: what each answer comes to, and what was asked.
+
+use std::{borrow::Cow, collections::VecDeque};
+
+use events::{
+    Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId, orders::Quantity,
+};
+use messaging::{headers::Headers, log::Stored, trace::TraceContext};
+use prometheus::{Registry, TextEncoder};
+
+use super::*;
+use crate::gateway::BreakerSettings;
+
+const STORED: Timestamp = Timestamp(1_700_000_000_000_000);
+const ORDER: OrderId = OrderId(Uuid::from_u128(1));
+
+type Answer<T> = Result<T, GatewayError>;
+
+/// Answers from a script, and writes down what was asked.
+#[derive(Clone, Default)]
+struct Scripted(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    charges: VecDeque<Answer<ChargeOutcome>>,
+    refunds: VecDeque<Answer<gateway::Refund>>,
+    found: Option<ChargeOutcome>,
+    asked: Vec<String>,
+}
+
+impl Scripted {
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.lock().unwrap()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.script().asked)
+    }
+}
+
+impl Gateway for Scripted {
+    async fn charge(&self, request: &ChargeRequest) -> Answer<ChargeOutcome> {
+        let mut script = self.script();
+        let ChargeRequest { amount, currency, payment_method, customer_id, .. } = request;
+        script.asked.push(format!("charge {amount} {currency} {payment_method} {customer_id}"));
+        script.charges.pop_front().unwrap()
+    }
+
+    async fn refund(&self, request: &RefundRequest) -> Answer<gateway::Refund> {
+        let mut script = self.script();
+        let RefundRequest { charge_id, amount, currency, .. } = request;
+        script.asked.push(format!("refund {charge_id} {amount} {currency}"));
+        script.refunds.pop_front().unwrap()
+    }
+
+    async fn find_charge(&self, _order_id: Uuid) -> Answer<Option<ChargeOutcome>> {
+        let mut script = self.script();
+        script.asked.push("find charge".to_owned());
+        Ok(script.found.clone())
+    }
+
+    async fn find_refund(&self, _order_id: Uuid) -> Answer<Option<gateway::Refund>> {
+        self.script().asked.push("find refund".to_owned());
+        Ok(None)
+    }
+}
+
+struct Rig {
+    gateway: Scripted,
+    payments: Arc<Payments<Scripted>>,
+    registry: Registry,
+    now: Arc<Mutex<Timestamp>>,
+}
+
+impl Rig {
+    /// A breaker that opens after so many failures, for longer than any test.
+    fn new(failures: u32) -> Self {
+        let (gateway, registry) = (Scripted::default(), Registry::new());
+        let hour = Duration::from_secs(3_600);
+        let breaker = BreakerSettings { failures, open_for: hour, open_max: hour };
+        let guarded = Guarded::new(gateway.clone(), breaker, &registry).unwrap();
+        let now = Arc::new(Mutex::new(STORED));
+        let clock: Clock = Arc::new({
+            let now = Arc::clone(&now);
+            move || *now.lock().unwrap()
+        });
+        let metrics = PaymentMetrics::register(&registry).unwrap();
+        Self { gateway, payments: Arc::new(Payments::new(guarded, clock, metrics)), registry, now }
+    }
+
+    /// The `attempt`th attempt at charging the order, the gateway answering so.
+    async fn charge(&self, attempt: u64, answer: Answer<ChargeOutcome>) -> String {
+        self.gateway.script().charges.push_back(answer);
+        self.handle(&Charge(Arc::clone(&self.payments)), &reserved(), attempt).await
+    }
+
+    async fn refund(&self, attempt: u64, answer: Answer<gateway::Refund>) -> String {
+        self.gateway.script().refunds.push_back(answer);
+        let requested = RefundRequested {
+            order_id: ORDER,
+            customer_id: "c-1".to_owned(),
+            charge_id: "ch_1".to_owned(),
+            amount: money(),
+        };
+        self.handle(&Refund(Arc::clone(&self.payments)), &requested, attempt).await
+    }
+
+    async fn handle<D: EventData>(
+        &self,
+        handler: &impl Handler<Event = PaymentEvent>,
+        data: &D,
+        attempt: u64,
+    ) -> String {
+        let message = stored(data, D::VERSION);
+        let envelope = RawEnvelope::parse(&message.payload).unwrap();
+        let trace = TraceContext::default();
+        told(handler.handle(&Received { message: &message, envelope, attempt, trace }).await)
+    }
+}
+
+fn money() -> Money {
+    Money { amount: 1_250, currency: "EUR".parse().unwrap() }
+}
+
+fn reserved() -> StockReserved {
+    StockReserved {
+        order_id: ORDER,
+        customer_id: "c-1".to_owned(),
+        lines: vec![Quantity { sku: "A".to_owned(), quantity: 1 }],
+        total: money(),
+        payment_method: "tok_visa".to_owned(),
+    }
+}
+
+fn stored<D: EventData>(data: &D, version: u32) -> Stored {
+    let envelope = Envelope {
+        id: Uuid::from_u128(7),
+        kind: Cow::Borrowed(D::TYPE),
+        version,
+        aggregate_id: Cow::Owned(data.aggregate_id()),
+        timestamp: STORED,
+        trace_id: TraceId::default(),
+        causation_id: Uuid::nil(),
+        data,
+    };
+    Stored {
+        sequence: 1,
+        timestamp: STORED,
+        subject: D::TYPE.to_owned(),
+        headers: Headers::new(),
+        payload: envelope.to_body().into(),
+    }
+}
+
+/// An outcome in one line.
+fn told(outcome: Outcome<PaymentEvent>) -> String {
+    match outcome {
+        Outcome::Publish(events) => {
+            let line = |event| match event {
+                PaymentEvent::Captured(PaymentCaptured { order_id, charge_id, amount }) => {
+                    assert_eq!(order_id, ORDER);
+                    format!("captured {charge_id} {amount}")
+                }
+                PaymentEvent::Declined(PaymentDeclined { code, amount, .. }) => {
+                    format!("declined {code} {amount}")
+                }
+                PaymentEvent::Refunded(PaymentRefunded { customer_id, charge_id, refund_id, amount, .. }) => {
+                    format!("refunded {customer_id} {charge_id} {refund_id} {amount}")
+                }
+            };
+            events.into_iter().map(line).collect::<Vec<_>>().join(", ")
+        }
+        Outcome::Retry(error) => format!("retry: {error}"),
+        Outcome::Hold { reason, .. } => format!("hold: {reason}"),
+        Outcome::Reject(error) => format!("reject: {error}"),
+    }
+}
+
+fn captured() -> Answer<ChargeOutcome> {
+    Ok(ChargeOutcome::Captured { charge_id: "ch_1".to_owned() })
+}
+
+fn unknown<T>() -> Answer<T> {
+    Err(GatewayError::Unknown("reset".to_owned()))
+}
+
+#[tokio::test]
+async fn what_each_answer_to_a_charge_comes_to() {
+    let declined = ChargeOutcome::Declined { code: "expired_card".to_owned() };
+    let table = [
+        (captured(), "captured ch_1 1250 EUR"),
+        (Ok(declined), "declined expired_card 1250 EUR"),
+        (unknown(), "retry: the outcome at the gateway is unknown: reset"),
+        (Err(GatewayError::NotSent("refused".to_owned())), "hold: the gateway did not take the request: refused"),
+        (Err(GatewayError::Rejected("bad".to_owned())), "reject: the gateway refused the request: bad"),
+    ];
+    for (answer, expected) in table {
+        let rig = Rig::new(5);
+        assert_eq!(rig.charge(1, answer).await, expected);
+        assert_eq!(rig.gateway.asked(), ["charge 1250 EUR tok_visa c-1"]);
+    }
+}
+
+#[tokio::test]
+async fn what_each_answer_to_a_refund_comes_to() {
+    let table = [
+        (Ok(gateway::Refund { refund_id: "re_1".to_owned() }), "refunded c-1 ch_1 re_1 1250 EUR"),
+        (unknown(), "retry: the outcome at the gateway is unknown: reset"),
+        (Err(GatewayError::NotSent("refused".to_owned())), "hold: the gateway did not take the request: refused"),
+        (Err(GatewayError::Rejected("bad".to_owned())), "reject: the gateway refused the request: bad"),
+    ];
+    for (answer, expected) in table {
+        let rig = Rig::new(5);
+        assert_eq!(rig.refund(1, answer).await, expected);
+        assert_eq!(rig.gateway.asked(), ["refund ch_1 1250 EUR"]);
+    }
+}
+
+#[tokio::test]
+async fn a_second_attempt_and_an_old_message_look_first() {
+    let rig = Rig::new(5);
+    rig.charge(2, captured()).await;
+    assert_eq!(rig.gateway.asked(), ["find charge", "charge 1250 EUR tok_visa c-1"]);
+    rig.refund(2, unknown()).await;
+    assert_eq!(rig.gateway.asked(), ["find refund", "refund ch_1 1250 EUR"]);
+
+    *rig.now.lock().unwrap() = STORED.after(Duration::from_secs(23 * 3_600));
+    rig.gateway.script().found = captured().ok();
+    assert_eq!(rig.charge(1, unknown()).await, "captured ch_1 1250 EUR");
+    assert_eq!(rig.gateway.asked(), ["find charge"], "what was found is not charged again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_holds_the_payment_that_met_it_and_looks_it_up_afterwards() {
+    let rig = Rig::new(2);
+    assert!(rig.charge(1, unknown()).await.starts_with("retry"));
+    assert!(rig.charge(1, unknown()).await.starts_with("hold"), "the breaker opened");
+    rig.gateway.asked();
+
+    let before = Instant::now();
+    let outcome = rig.charge(1, captured()).await;
+    assert!(outcome.starts_with("hold: the gateway is held to be down"), "{outcome}");
+    assert_eq!(before.elapsed(), PATIENCE);
+    assert_eq!(rig.gateway.asked(), [""; 0], "nobody was called");
+    assert!(rig.payments.unsettled().contains(&Uuid::from_u128(7)), "a hold does not forget");
+}
+
+#[tokio::test]
+async fn what_was_held_without_an_answer_is_looked_up_though_it_counts_no_attempt() {
+    let rig = Rig::new(5);
+    rig.payments.unsettled().insert(Uuid::from_u128(7));
+    assert!(rig.charge(1, Err(GatewayError::NotSent("refused".to_owned()))).await.starts_with("hold"));
+    rig.charge(1, captured()).await;
+    rig.charge(1, captured()).await;
+    let (find, charge) = ("find charge", "charge 1250 EUR tok_visa c-1");
+    assert_eq!(rig.gateway.asked(), [find, charge, find, charge, charge], "until there was an answer");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_rejected() {
+    let rig = Rig::new(5);
+    let message = stored(&reserved(), 2);
+    let envelope = RawEnvelope::parse(&message.payload).unwrap();
+    let received = Received { message: &message, envelope, attempt: 1, trace: TraceContext::default() };
+    let outcome = told(Charge(Arc::clone(&rig.payments)).handle(&received).await);
+    assert_eq!(outcome, "reject: unknown version 2 of `inventory.reserved`");
+    let outcome = rig.handle(&Refund(Arc::clone(&rig.payments)), &reserved(), 1).await;
+    assert_eq!(outcome, "reject: unknown event type `inventory.reserved`");
+}
+
+#[tokio::test]
+async fn every_attempt_is_counted_by_how_it_ended() {
+    let rig = Rig::new(9);
+    rig.charge(1, captured()).await;
+    rig.charge(1, Ok(ChargeOutcome::Declined { code: "expired_card".to_owned() })).await;
+    rig.refund(1, Ok(gateway::Refund { refund_id: "re_1".to_owned() })).await;
+    rig.charge(1, unknown()).await;
+    rig.charge(1, Err(GatewayError::NotSent(String::new()))).await;
+    rig.charge(1, Err(GatewayError::Rejected(String::new()))).await;
+    let text = TextEncoder::new().encode_to_string(&rig.registry.gather()).unwrap();
+    for status in ["captured", "declined", "refunded", "retried", "held", "rejected"] {
+        let line = format!(r#"payment_process_duration_seconds_count{{status="{status}"}} 1"#);
+        assert!(text.contains(&line), "no `{line}` in\n{text}");
+    }
+    assert!(text.contains(r#"payment_declines_total{code="expired_card"} 1"#));
+}

@@ -1,0 +1,5 @@
+//! The `payment-service` program.
+
+fn main() -> std::process::ExitCode {
+    runtime::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), payment_service::start)
+}
