@@ -1,10 +1,15 @@
 //! The stock and its rules: pure state, pure decisions, no clock but the time of the events.
 
+mod adjustment;
 mod recent;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
+    time::Duration,
+};
 
 use events::{
     OrderId, Timestamp,
@@ -13,15 +18,14 @@ use events::{
         StockReserved,
     },
     orders::{OrderCancelled, OrderConfirmed, OrderCreated, Quantity},
-    requests::{AdjustStock, StockChange},
+    requests::AdjustStock,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use self::recent::Recent;
 
-/// The most pieces of one SKU that an adjustment may lead to: what every SQL database can hold.
-pub const MAX_ON_HAND: u64 = i64::MAX as u64;
+pub use self::adjustment::{Adjustment, MAX_ON_HAND};
 
 /// For how long, in event time, settled things are remembered so that a repetition changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,22 +74,26 @@ pub enum Settled {
     Returned,
 }
 
-/// What became of an adjustment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Adjustment {
-    /// It was made; the level afterwards.
-    Made {
-        /// Pieces on hand.
-        on_hand: u64,
-    },
-    /// It was refused; the level it would have violated.
-    Refused {
-        /// Pieces on hand.
-        on_hand: u64,
-        /// Pieces set aside for open orders.
-        reserved: u64,
-    },
+/// What can be told of the stock at any time without walking through it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// SKUs that were ever stocked.
+    pub skus: usize,
+    /// Orders with pieces set aside.
+    pub reservations: usize,
+    /// What was decided since the journal began.
+    pub tally: Tally,
+}
+
+/// How often each thing was decided that leaves no other trace, since the journal began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Orders whose pieces could not be set aside.
+    pub rejected: u64,
+    /// Adjustments made.
+    pub adjusted: u64,
+    /// Adjustments refused.
+    pub adjust_refused: u64,
 }
 
 /// The whole stock: the fold of the INVENTORY journal.
@@ -95,6 +103,7 @@ pub struct Stock {
     open: BTreeMap<OrderId, Vec<Quantity>>,
     settled: Recent<OrderId, Settled>,
     adjustments: Recent<Uuid, Adjustment>,
+    tally: Tally,
     latest: Timestamp,
 }
 
@@ -106,9 +115,16 @@ impl Stock {
         self.levels.get(sku).copied()
     }
 
-    /// Every SKU with its level, by SKU.
-    pub fn levels(&self) -> impl Iterator<Item = (&str, Level)> {
-        self.levels.iter().map(|(sku, level)| (sku.as_str(), *level))
+    /// Every SKU after the given one with its level, by SKU; all of them without one.
+    pub fn levels(&self, after: Option<&str>) -> impl Iterator<Item = (&str, Level)> {
+        let rest = self.levels.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
+        rest.map(|(sku, level)| (sku.as_str(), *level))
+    }
+
+    /// The stock in a few numbers.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { skus: self.levels.len(), reservations: self.open.len(), tally: self.tally }
     }
 
     /// Every open reservation, by order.
@@ -176,7 +192,7 @@ impl Stock {
             return None;
         }
         let level = self.level(&wish.sku).unwrap_or_default();
-        let event = match change(level, wish.change) {
+        let event = match adjustment::outcome(level, wish.change) {
             Some((delta, on_hand)) => StockAdjusted {
                 sku: wish.sku.clone(),
                 adjustment_id: wish.adjustment_id,
@@ -213,31 +229,26 @@ impl Stock {
     }
 }
 
-/// The difference a change makes and the pieces on hand afterwards, or `None` when it must not be made.
-fn change(level: Level, change: StockChange) -> Option<(i64, u64)> {
-    let on_hand = match change {
-        StockChange::By(delta) => level.on_hand.checked_add_signed(delta)?,
-        StockChange::To(on_hand) => on_hand,
-    };
-    let delta = on_hand.checked_signed_diff(level.on_hand)?;
-    (level.reserved..=MAX_ON_HAND).contains(&on_hand).then_some((delta, on_hand))
-}
-
 /// The fold.
 impl Stock {
     /// Takes in an event of the journal that happened at `at`.
     pub fn apply(&mut self, event: &InventoryEvent, at: Timestamp, windows: Windows) {
         match event {
             InventoryEvent::Reserved(reserved) => self.reserve(reserved),
-            InventoryEvent::Rejected(rejected) => self.settle(rejected.order_id, Settled::Rejected, at),
+            InventoryEvent::Rejected(rejected) => {
+                self.tally.rejected += 1;
+                self.settle(rejected.order_id, Settled::Rejected, at);
+            }
             InventoryEvent::Committed(committed) => self.commit(committed, at),
             InventoryEvent::Released(released) => self.release(released, at),
             InventoryEvent::Adjusted(adjusted) => {
                 self.levels.entry(adjusted.sku.clone()).or_default().on_hand = adjusted.on_hand;
-                let made = Adjustment::Made { on_hand: adjusted.on_hand };
+                let made = Adjustment::Made { delta: adjusted.delta, on_hand: adjusted.on_hand };
+                self.tally.adjusted += 1;
                 self.adjustments.insert(adjusted.adjustment_id, made, at);
             }
             InventoryEvent::AdjustRefused(refused) => {
+                self.tally.adjust_refused += 1;
                 let outcome = Adjustment::Refused { on_hand: refused.on_hand, reserved: refused.reserved };
                 self.adjustments.insert(refused.adjustment_id, outcome, at);
             }

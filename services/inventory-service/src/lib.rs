@@ -1,13 +1,78 @@
 //! Reserves, commits and releases stock.
 //!
-//! A journal: INVENTORY has one active writer, whose state is the fold of its own events. It reads
-//! ORDERS (created, confirmed, cancelled) and REQUESTS (adjustments), and decides all lines of an
-//! order or none.
+//! A journal: INVENTORY has one active writer, whose state is the fold of its own events. It decides all lines of
+//! an order or none. Every replica, leader or standby, answers questions about the stock from its own fold.
+//!
+//! | consumes | publishes |
+//! |---|---|
+//! | `orders.created` | `inventory.reserved`, `inventory.rejected` |
+//! | `orders.confirmed` | `inventory.committed` |
+//! | `orders.cancelled` | `inventory.released` |
+//! | `requests.stock.adjust`, published by its own HTTP API | `inventory.adjusted`, `inventory.adjust_refused` |
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`config`] | the settings |
 //! | [`domain`] | the stock and its rules, pure |
 //! | [`decider`] | the rules as the journal calls them |
+//! | [`reader`] | looks at the stock as the journal has it |
+//! | [`http`] | the stock API |
+//! | [`metrics`] | every metric of this service |
 
+pub mod config;
 pub mod decider;
 pub mod domain;
+pub mod http;
+pub mod metrics;
+pub mod reader;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use events::catalogue::{INVENTORY, ORDERS, REQUESTS};
+use runtime::Process;
+use service::{Needs, Service};
+
+pub use config::Config;
+
+use decider::InventoryDecider;
+use http::{Api, Requests};
+use metrics::Metrics;
+use reader::StockReader;
+
+const NEEDS: Needs = Needs { streams: &[REQUESTS.name, ORDERS.name, INVENTORY.name], consumers: &[] };
+
+/// Starts the service; it works until the process is told to stop.
+///
+/// # Errors
+/// A setting makes no sense, or the port cannot be served.
+pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
+    serve(config, process).await?;
+    Ok(())
+}
+
+/// Starts the service, and says where its API is.
+///
+/// # Errors
+/// As for [`start`].
+pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAddr> {
+    let service = Service::start(&process, &config.broker, NEEDS).await?;
+    let metrics = Metrics::register(process.registry())?;
+    let journal = service.journal(INVENTORY, InventoryDecider::new(config.windows()))?;
+    let requests = Arc::new(Requests::new(service.commit(REQUESTS)));
+
+    let stop = process.shutdown().soft().clone();
+    let (counted, counting) = (journal.clone(), stop.clone());
+    process.tasks().spawn_finite("stock-metrics", async move {
+        counting.run_until_cancelled(metrics::follow(counted, metrics)).await;
+        Ok(())
+    });
+    let closing = Arc::clone(&requests);
+    process.tasks().spawn("requests", async move {
+        stop.cancelled().await;
+        closing.close();
+        Ok(())
+    });
+
+    let stock = StockReader::new(journal, service.log.clone());
+    process.serve(http::router(Api { stock, requests, clock: service.clock() })).await
+}

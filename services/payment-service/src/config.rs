@@ -57,7 +57,9 @@ impl Config {
     pub(crate) fn gateway(&self) -> anyhow::Result<HttpGateway> {
         let timeout = Duration::from_secs(self.gateway_timeout);
         HttpGateway::new(&self.gateway_url, timeout).map_err(|error| match error {
-            SetupError::Address(_) => ConfigError::new(format!("--gateway-url (GATEWAY_URL): {error}")).into(),
+            SetupError::Address(_) => {
+                ConfigError::new(format!("--gateway-url (GATEWAY_URL): {error}")).into()
+            }
             SetupError::Client(_) => error.into(),
         })
     }
@@ -65,12 +67,14 @@ impl Config {
     /// When the gateway is held to be down.
     pub(crate) fn breaker(&self) -> Result<BreakerSettings, ConfigError> {
         if self.breaker_open_max < self.breaker_open {
-            let text = "--breaker-open-max (BREAKER_OPEN_MAX) must not be less than --breaker-open (BREAKER_OPEN)";
+            let text =
+                "--breaker-open-max (BREAKER_OPEN_MAX) must not be less than --breaker-open (BREAKER_OPEN)";
             return Err(ConfigError::new(text));
         }
         // A payment that meets an outage alone must open the breaker before its own attempts are used up.
         if u64::from(self.breaker_failures) >= self.max_attempts {
-            let text = "--breaker-failures (BREAKER_FAILURES) must be less than --max-attempts (MAX_ATTEMPTS)";
+            let text =
+                "--breaker-failures (BREAKER_FAILURES) must be less than --max-attempts (MAX_ATTEMPTS)";
             return Err(ConfigError::new(text));
         }
         Ok(BreakerSettings {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, time::Duration};
 
 use events::{
     Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId,
+    catalogue::PAYMENT_CHARGE,
     inventory::StockReserved,
     orders::{Quantity, RefundRequested},
     payments::{PaymentCaptured, PaymentDeclined, PaymentEvent, PaymentRefunded},
@@ -12,11 +13,14 @@ use events::{
 use gateway_sim::{Faults, Options, TestGateway, spawn_for_tests};
 use messaging::{
     jetstream::{ConnectOptions, JetStream},
-    log::{Log, Message, Stored},
+    log::{Consumer, Delivery, Log, Message, Stored},
     topology::{self, TopologyOptions},
     trace::TraceContext,
 };
-use payment_service::Config;
+use payment_service::{
+    Config,
+    gateway::{ChargeOutcome, ChargeRequest, Gateway, HttpGateway},
+};
 use runtime::Process;
 use service::BrokerConfig;
 use testkit::{Broker, eventually};
@@ -24,16 +28,22 @@ use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// The service between a broker that is set up and a gateway.
+/// A broker that is set up, a gateway, and a process for the service between them.
 struct Rig {
-    _broker: Broker,
+    broker: Broker,
     log: JetStream,
     gateway: TestGateway,
     process: Process,
 }
 
 impl Rig {
-    async fn start() -> Self {
+    async fn started() -> Self {
+        let rig = Self::idle().await;
+        rig.start().await;
+        rig
+    }
+
+    async fn idle() -> Self {
         let broker = testkit::broker().await;
         let options =
             ConnectOptions { urls: broker.url(), service: "test".to_owned(), instance: "test".to_owned() };
@@ -43,10 +53,13 @@ impl Rig {
         topology::setup(&log, &options).await.unwrap();
 
         let gateway = spawn_for_tests(Options::for_tests()).await.unwrap();
-        let process = Process::for_tests("payment-service");
+        Self { broker, log, gateway, process: Process::for_tests("payment-service") }
+    }
+
+    async fn start(&self) {
         let config = Config {
-            broker: BrokerConfig { nats_url: broker.url(), instance: "payment-1".to_owned() },
-            gateway_url: gateway.base_url().to_owned(),
+            broker: BrokerConfig { nats_url: self.broker.url(), instance: "payment-1".to_owned() },
+            gateway_url: self.gateway.base_url().to_owned(),
             gateway_timeout: 5,
             concurrency: 16,
             max_attempts: 8,
@@ -54,8 +67,7 @@ impl Rig {
             breaker_open: 1,
             breaker_open_max: 2,
         };
-        payment_service::start(config, process.clone()).await.unwrap();
-        Self { _broker: broker, log, gateway, process }
+        payment_service::start(config, self.process.clone()).await.unwrap();
     }
 
     /// Publishes an event by hand, `times` over, as different messages of the stream.
@@ -117,7 +129,7 @@ fn reserved(order: u128, payment_method: &str) -> StockReserved {
 
 #[tokio::test]
 async fn a_charge_and_its_refund_happen_once_however_often_they_are_delivered() {
-    let rig = Rig::start().await;
+    let rig = Rig::started().await;
     rig.publish(&reserved(1, "tok_visa"), 3).await;
     let payments = rig.payments(3).await;
     let raw = RawEnvelope::parse(&payments[0].payload).unwrap();
@@ -146,13 +158,14 @@ async fn a_charge_and_its_refund_happen_once_however_often_they_are_delivered() 
 
 #[tokio::test]
 async fn the_same_message_published_twice_is_one_payment() {
-    let rig = Rig::start().await;
+    let rig = Rig::started().await;
     rig.publish(&reserved(1, "tok_visa"), 1).await;
     rig.publish(&reserved(1, "tok_visa"), 1).await;
     rig.publish(&reserved(2, "tok_expired_card"), 1).await;
     let mut payments: Vec<_> = rig.payments(2).await.iter().map(decode).collect();
     payments.sort_by_key(|payment| matches!(payment, PaymentEvent::Declined(_)));
-    let [PaymentEvent::Captured(_), PaymentEvent::Declined(PaymentDeclined { code, .. })] = &payments[..] else {
+    let [PaymentEvent::Captured(_), PaymentEvent::Declined(PaymentDeclined { code, .. })] = &payments[..]
+    else {
         panic!("{payments:?}")
     };
     assert_eq!(code, "expired_card");
@@ -161,8 +174,41 @@ async fn the_same_message_published_twice_is_one_payment() {
 }
 
 #[tokio::test]
+async fn a_charge_whose_maker_crashed_is_found_by_the_next() {
+    let rig = Rig::idle().await;
+    let reserved = reserved(1, "tok_visa");
+    rig.publish(&reserved, 1).await;
+
+    // Somebody takes the message twice and charges the card, but never gets to say so.
+    let mut crashing = rig.log.consume(PAYMENT_CHARGE.stream, PAYMENT_CHARGE.durable, 0);
+    crashing.next().await.hand_back(Duration::ZERO).await.unwrap();
+    let delivery = crashing.next().await;
+    let gateway = HttpGateway::new(rig.gateway.base_url(), SOON).unwrap();
+    let charge = ChargeRequest {
+        order_id: reserved.order_id.0,
+        amount: reserved.total.amount,
+        currency: "EUR".to_owned(),
+        payment_method: reserved.payment_method,
+        customer_id: reserved.customer_id,
+    };
+    let ChargeOutcome::Captured { charge_id: first } = gateway.charge(&charge).await.unwrap() else {
+        panic!()
+    };
+    delivery.hand_back(Duration::ZERO).await.unwrap();
+    drop(crashing);
+
+    rig.start().await;
+    let PaymentEvent::Captured(PaymentCaptured { charge_id, .. }) = decode(&rig.payments(1).await[0]) else {
+        panic!()
+    };
+    let ledger = rig.gateway.sim().summary();
+    assert_eq!((charge_id, ledger.captured, ledger.replays), (first, 1, 0), "found, not asked for again");
+    assert_eq!(rig.stop().await, 0);
+}
+
+#[tokio::test]
 async fn an_outage_delays_payments_and_parks_none() {
-    let rig = Rig::start().await;
+    let rig = Rig::started().await;
     rig.gateway.sim().set_faults(Faults { outage: true, ..Faults::default() });
     for order in 1..=20 {
         rig.publish(&reserved(order, "tok_visa"), 1).await;

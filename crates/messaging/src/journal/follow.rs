@@ -63,7 +63,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
                         silent_since = Instant::now();
                     }
                 }
-                query = Self::next_query(&mut self.queries) => query(&folded.state)(),
+                query = Self::next_query(&mut self.queries) => query(&folded.state, folded.sequence)(),
                 () = tokio::time::sleep_until(silent_since + patience), if caught_up => {
                     if self.take_over(folded).await {
                         return Ok(Followed::TookOver);

@@ -44,8 +44,8 @@ impl JournalStatus {
     }
 }
 
-/// Looks at the state, and gives back what sends the answer.
-pub(super) type Query<S> = Box<dyn FnOnce(&S) -> Answer + Send>;
+/// Looks at the state as of a sequence, and gives back what sends the answer.
+pub(super) type Query<S> = Box<dyn FnOnce(&S, u64) -> Answer + Send>;
 /// Sends an answer to who asked.
 pub(super) type Answer = Box<dyn FnOnce() + Send>;
 
@@ -81,9 +81,21 @@ impl<S: 'static> JournalHandle<S> {
         &self,
         look: impl FnOnce(&S) -> R + Send + 'static,
     ) -> Result<R, Unavailable> {
+        self.read_at(move |state, _sequence| look(state)).await
+    }
+
+    /// Like [`read`](Self::read), told the sequence as well: the state is the fold of exactly the journal's
+    /// messages up to it.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn read_at<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&S, u64) -> R + Send + 'static,
+    ) -> Result<R, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        let query: Query<S> = Box::new(move |state| {
-            let seen = look(state);
+        let query: Query<S> = Box::new(move |state, sequence| {
+            let seen = look(state, sequence);
             Box::new(move || {
                 // Whoever asked may have gone away.
                 let _gone = reply.send(seen);

@@ -52,6 +52,7 @@ type Commit = Pin<Box<dyn Future<Output = Result<u64, Lost>> + Send>>;
 /// A commit under way, and what to do once it is stored.
 struct UnderWay {
     commit: Commit,
+    messages: usize,
     started: Instant,
     positions: Positions,
     answers: Vec<Answer>,
@@ -251,9 +252,11 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
         metrics.commit_size.with_label_values(&[journal]).observe(messages.len() as f64);
+        let count = messages.len();
         let commit = async move { fence::commit(&log, journal, messages, after, &metrics).await };
         self.under_way = Some(UnderWay {
             commit: Box::pin(commit),
+            messages: count,
             started: Instant::now(),
             positions: self.folded.positions.clone(),
             answers: pending.answers,
@@ -279,7 +282,10 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
 
     /// Reads the state, and answers once everything it reflects is committed.
     fn answer(&mut self, query: super::Query<D::State>) {
-        let answer = query(&self.folded.state);
+        let decided = self.under_way.as_ref().map_or(0, |under_way| under_way.messages);
+        let decided = decided + self.pending.messages.len();
+        // Where the last message decided will stand: a commit leaves no room for anybody else's.
+        let answer = query(&self.folded.state, self.committed + decided as u64);
         if !self.pending.messages.is_empty() {
             self.pending.answers.push(answer);
         } else if let Some(under_way) = &mut self.under_way {

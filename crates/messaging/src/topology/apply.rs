@@ -10,18 +10,42 @@ use events::catalogue::{CONSUMERS, ConsumerDef};
 use super::{Action, Change, TopologyError, TopologyOptions, desired, diff};
 use crate::jetstream::{JetStream, SNAPSHOT_BUCKET};
 
-/// Makes the broker what it must be, or changes nothing of what it would have to refuse.
+/// Makes the broker what it must be, or changes nothing at all if there is anything it would have to refuse.
 ///
 /// # Errors
 /// The broker is out of reach, or something differs in a way that would lose messages.
 pub async fn setup(js: &JetStream, options: &TopologyOptions) -> Result<Vec<Change>, TopologyError> {
+    for Change { what, action } in compare(js, options).await? {
+        if let Action::Refused(differences) = action {
+            return Err(TopologyError::Destructive { what, differences });
+        }
+    }
+    walk(js, options, Mode::Apply).await
+}
+
+/// Says what [`setup`] would do, and changes nothing.
+///
+/// # Errors
+/// The broker is out of reach.
+pub async fn compare(js: &JetStream, options: &TopologyOptions) -> Result<Vec<Change>, TopologyError> {
+    walk(js, options, Mode::Look).await
+}
+
+/// Whether differences are only looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Look,
+    Apply,
+}
+
+async fn walk(js: &JetStream, options: &TopologyOptions, mode: Mode) -> Result<Vec<Change>, TopologyError> {
     let mut changes = Vec::new();
     for stream in desired::streams(options) {
-        changes.push(setup_stream(js, &stream).await?);
+        changes.push(stream_change(js, &stream, mode).await?);
     }
-    changes.push(setup_bucket(js, options).await?);
+    changes.push(bucket_change(js, options, mode).await?);
     for consumer in &CONSUMERS {
-        changes.push(setup_consumer(js, consumer).await?);
+        changes.push(consumer_change(js, consumer, mode).await?);
     }
     Ok(changes)
 }
@@ -30,25 +54,26 @@ fn broker(what: &str, error: &dyn std::fmt::Display) -> TopologyError {
     TopologyError::Broker { what: what.to_owned(), error: error.to_string() }
 }
 
-fn action(what: &str, difference: diff::Difference) -> Result<Action, TopologyError> {
+fn action(difference: diff::Difference) -> Action {
     if difference.is_none() {
-        Ok(Action::Unchanged)
+        Action::Unchanged
     } else if difference.destructive.is_empty() {
-        Ok(Action::Updated(difference.harmless))
+        Action::Updated(difference.harmless)
     } else {
-        let differences = difference.destructive;
-        Err(TopologyError::Destructive { what: what.to_owned(), differences })
+        Action::Refused(difference.destructive)
     }
 }
 
-async fn setup_stream(js: &JetStream, desired: &Config) -> Result<Change, TopologyError> {
+async fn stream_change(js: &JetStream, desired: &Config, mode: Mode) -> Result<Change, TopologyError> {
     let what = format!("stream {}", desired.name);
     let Some((actual, bytes)) = find_stream(js, &desired.name).await? else {
-        js.context.create_stream(desired.clone()).await.map_err(|error| broker(&what, &error))?;
+        if mode == Mode::Apply {
+            js.context.create_stream(desired.clone()).await.map_err(|error| broker(&what, &error))?;
+        }
         return Ok(Change { what, action: Action::Created });
     };
-    let action = action(&what, diff::stream(&actual, desired, bytes))?;
-    if action != Action::Unchanged {
+    let action = action(diff::stream(&actual, desired, bytes));
+    if mode == Mode::Apply && matches!(action, Action::Updated(_)) {
         let merged = diff::merged(&actual, desired);
         js.context.update_stream(merged).await.map_err(|error| broker(&what, &error))?;
     }
@@ -71,27 +96,24 @@ fn is_missing_stream(kind: &GetStreamErrorKind) -> bool {
     matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
-async fn setup_bucket(js: &JetStream, options: &TopologyOptions) -> Result<Change, TopologyError> {
+async fn bucket_change(js: &JetStream, options: &TopologyOptions, mode: Mode) -> Result<Change, TopologyError> {
     let what = format!("bucket {SNAPSHOT_BUCKET}");
     if find_stream(js, &format!("OBJ_{SNAPSHOT_BUCKET}")).await?.is_some() {
         return Ok(Change { what, action: Action::Unchanged });
     }
-    js.context
-        .create_object_store(desired::snapshots(options))
-        .await
-        .map_err(|error| broker(&what, &error))?;
+    if mode == Mode::Apply {
+        let created = js.context.create_object_store(desired::snapshots(options)).await;
+        created.map_err(|error| broker(&what, &error))?;
+    }
     Ok(Change { what, action: Action::Created })
 }
 
-async fn setup_consumer(js: &JetStream, def: &ConsumerDef) -> Result<Change, TopologyError> {
+async fn consumer_change(js: &JetStream, def: &ConsumerDef, mode: Mode) -> Result<Change, TopologyError> {
     let what = format!("consumer {}/{}", def.stream, def.durable);
     let desired = desired::consumer(def);
-    let found = find_consumer(js, def).await?;
-    let action = match &found {
-        None => Action::Created,
-        Some(actual) => action(&what, diff::consumer(actual, &desired))?,
-    };
-    if action != Action::Unchanged {
+    let found = if find_stream(js, def.stream).await?.is_some() { find_consumer(js, def).await? } else { None };
+    let action = found.map_or(Action::Created, |actual| action(diff::consumer(&actual, &desired)));
+    if mode == Mode::Apply && matches!(action, Action::Created | Action::Updated(_)) {
         js.context
             .create_consumer_on_stream(desired, def.stream)
             .await

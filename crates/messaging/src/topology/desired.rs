@@ -9,8 +9,8 @@ use async_nats::jetstream::{
 };
 use events::catalogue::{ConsumerDef, STREAMS};
 
-use super::TopologyOptions;
-use crate::jetstream::SNAPSHOT_BUCKET;
+use super::{ADVISORIES, REDRIVE, TopologyOptions};
+use crate::{dead_letter, jetstream::SNAPSHOT_BUCKET};
 
 /// Time in which a second message with the same id is not stored. Longer than any publisher insists.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
@@ -25,10 +25,10 @@ const MAX_ACK_PENDING: i64 = 20_000;
 
 /// The operators' streams: parked messages, messages put back, and the broker's own alarms.
 const OPERATOR_STREAMS: [(&str, &[&str]); 3] = [
-    ("DEAD_LETTERS", &["dead_letters.>"]),
-    ("REDRIVE", &["redrive.>"]),
+    (dead_letter::STREAM, &["dead_letters.>"]),
+    (REDRIVE, &["redrive.>"]),
     (
-        "ADVISORIES",
+        ADVISORIES,
         &["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"],
     ),
 ];
@@ -40,7 +40,7 @@ pub(super) fn streams(options: &TopologyOptions) -> Vec<Config> {
         ..stream(def.name, &[def.subjects], options, options.max_bytes, DUPLICATE_WINDOW)
     });
     let operator = OPERATOR_STREAMS.iter().map(|(name, subjects)| Config {
-        allow_atomic_publish: *name != "ADVISORIES",
+        allow_atomic_publish: *name != ADVISORIES,
         ..stream(name, subjects, options, options.max_bytes / OPERATOR_SHARE, OPERATOR_WINDOW)
     });
     domain.chain(operator).collect()

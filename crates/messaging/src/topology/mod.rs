@@ -10,7 +10,12 @@ mod diff;
 
 use std::time::Duration;
 
-pub use apply::{setup, verify};
+pub use apply::{compare, setup, verify};
+
+/// The stream of messages that were put back for one consumer.
+pub const REDRIVE: &str = "REDRIVE";
+/// The stream of what the broker itself reports of consumers. Its bodies are no envelopes.
+pub const ADVISORIES: &str = "ADVISORIES";
 
 /// What an operator chooses.
 #[derive(Debug, Clone)]
@@ -47,6 +52,8 @@ pub enum Action {
     Unchanged,
     /// It differed in these fields.
     Updated(Vec<String>),
+    /// It differs in these fields, and changing them would lose messages; it is left as it is.
+    Refused(Vec<String>),
 }
 
 /// The topology is not, and cannot be made, what it must be.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use events::{Money, orders::CancelReason, orders::Line};
+use events::{Money, orders::CancelReason, orders::Line, requests::StockChange};
 
 use super::*;
 
@@ -230,11 +230,53 @@ fn a_repeated_adjustment_changes_nothing_while_it_is_remembered() {
         take(&mut stock, event, AT);
         assert_eq!(stock.on_adjust(&wish(id, "A", StockChange::To(50))), None);
     }
-    assert_eq!(stock.adjustment(Uuid::from_u128(1)), Some(Adjustment::Made { on_hand: 7 }));
+    assert_eq!(stock.adjustment(Uuid::from_u128(1)), Some(Adjustment::Made { delta: 2, on_hand: 7 }));
     let refused = Adjustment::Refused { on_hand: 7, reserved: 0 };
     assert_eq!(stock.adjustment(Uuid::from_u128(2)), Some(refused));
     let later = AT.after(Windows::DEFAULT.adjustments).after(Duration::from_secs(1));
     let event = stock.on_adjust(&wish(3, "A", StockChange::By(1)));
     take(&mut stock, event, later);
     assert_eq!(stock.adjustment(Uuid::from_u128(1)), None);
+}
+
+#[test]
+fn an_adjustment_answers_the_wish_it_came_from_and_no_other() {
+    let made = Adjustment::Made { delta: 5, on_hand: 12 };
+    let refused = Adjustment::Refused { on_hand: 5, reserved: 3 };
+    let table = [
+        (made, StockChange::By(5), true),
+        (made, StockChange::To(12), true),
+        (made, StockChange::By(12), false),
+        (made, StockChange::To(5), false),
+        (refused, StockChange::By(-3), true),
+        (refused, StockChange::To(2), true),
+        (refused, StockChange::By(-2), false),
+        (refused, StockChange::To(3), false),
+    ];
+    for (adjustment, change, answers) in table {
+        assert_eq!(adjustment.answers(change), answers, "{adjustment:?} {change:?}");
+    }
+}
+
+#[test]
+fn levels_are_told_in_order_from_anywhere() {
+    let stock = stocked(&[("C", 3), ("A", 1), ("B", 2), ("a", 4)]);
+    let skus = |after| stock.levels(after).map(|(sku, _)| sku).collect::<Vec<_>>();
+    assert_eq!(skus(None), ["A", "B", "C", "a"]);
+    assert_eq!(skus(Some("A")), ["B", "C", "a"]);
+    assert_eq!(skus(Some("AA")), ["B", "C", "a"], "the SKU itself need not exist");
+    assert_eq!(skus(Some("a")), [""; 0]);
+}
+
+#[test]
+fn the_counts_follow_what_was_decided() {
+    let mut stock = stocked(&[("A", 3), ("B", 1)]);
+    for order in [created(1, &[("A", 2)]), created(2, &[("A", 2)]), created(3, &[("nothing", 1)])] {
+        let event = stock.on_created(&order);
+        take(&mut stock, event, AT);
+    }
+    let event = stock.on_adjust(&wish(1, "A", StockChange::To(1)));
+    take(&mut stock, event, AT);
+    let tally = Tally { rejected: 2, adjusted: 2, adjust_refused: 1 };
+    assert_eq!(stock.counts(), Counts { skus: 2, reservations: 1, tally });
 }

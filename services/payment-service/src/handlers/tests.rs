@@ -2,9 +2,7 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
-use events::{
-    Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId, orders::Quantity,
-};
+use events::{Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId, orders::Quantity};
 use messaging::{headers::Headers, log::Stored, trace::TraceContext};
 use prometheus::{Registry, TextEncoder};
 
@@ -164,7 +162,9 @@ fn told(outcome: Outcome<PaymentEvent>) -> String {
                 PaymentEvent::Declined(PaymentDeclined { code, amount, .. }) => {
                     format!("declined {code} {amount}")
                 }
-                PaymentEvent::Refunded(PaymentRefunded { customer_id, charge_id, refund_id, amount, .. }) => {
+                PaymentEvent::Refunded(PaymentRefunded {
+                    customer_id, charge_id, refund_id, amount, ..
+                }) => {
                     format!("refunded {customer_id} {charge_id} {refund_id} {amount}")
                 }
             };
@@ -176,8 +176,8 @@ fn told(outcome: Outcome<PaymentEvent>) -> String {
     }
 }
 
-fn captured() -> Answer<ChargeOutcome> {
-    Ok(ChargeOutcome::Captured { charge_id: "ch_1".to_owned() })
+fn captured() -> ChargeOutcome {
+    ChargeOutcome::Captured { charge_id: "ch_1".to_owned() }
 }
 
 fn unknown<T>() -> Answer<T> {
@@ -188,10 +188,13 @@ fn unknown<T>() -> Answer<T> {
 async fn what_each_answer_to_a_charge_comes_to() {
     let declined = ChargeOutcome::Declined { code: "expired_card".to_owned() };
     let table = [
-        (captured(), "captured ch_1 1250 EUR"),
+        (Ok(captured()), "captured ch_1 1250 EUR"),
         (Ok(declined), "declined expired_card 1250 EUR"),
         (unknown(), "retry: the outcome at the gateway is unknown: reset"),
-        (Err(GatewayError::NotSent("refused".to_owned())), "hold: the gateway did not take the request: refused"),
+        (
+            Err(GatewayError::NotSent("refused".to_owned())),
+            "hold: the gateway did not take the request: refused",
+        ),
         (Err(GatewayError::Rejected("bad".to_owned())), "reject: the gateway refused the request: bad"),
     ];
     for (answer, expected) in table {
@@ -206,7 +209,10 @@ async fn what_each_answer_to_a_refund_comes_to() {
     let table = [
         (Ok(gateway::Refund { refund_id: "re_1".to_owned() }), "refunded c-1 ch_1 re_1 1250 EUR"),
         (unknown(), "retry: the outcome at the gateway is unknown: reset"),
-        (Err(GatewayError::NotSent("refused".to_owned())), "hold: the gateway did not take the request: refused"),
+        (
+            Err(GatewayError::NotSent("refused".to_owned())),
+            "hold: the gateway did not take the request: refused",
+        ),
         (Err(GatewayError::Rejected("bad".to_owned())), "reject: the gateway refused the request: bad"),
     ];
     for (answer, expected) in table {
@@ -219,13 +225,13 @@ async fn what_each_answer_to_a_refund_comes_to() {
 #[tokio::test]
 async fn a_second_attempt_and_an_old_message_look_first() {
     let rig = Rig::new(5);
-    rig.charge(2, captured()).await;
+    rig.charge(2, Ok(captured())).await;
     assert_eq!(rig.gateway.asked(), ["find charge", "charge 1250 EUR tok_visa c-1"]);
     rig.refund(2, unknown()).await;
     assert_eq!(rig.gateway.asked(), ["find refund", "refund ch_1 1250 EUR"]);
 
     *rig.now.lock().unwrap() = STORED.after(Duration::from_secs(23 * 3_600));
-    rig.gateway.script().found = captured().ok();
+    rig.gateway.script().found = Some(captured());
     assert_eq!(rig.charge(1, unknown()).await, "captured ch_1 1250 EUR");
     assert_eq!(rig.gateway.asked(), ["find charge"], "what was found is not charged again");
 }
@@ -238,7 +244,7 @@ async fn an_outage_holds_the_payment_that_met_it_and_looks_it_up_afterwards() {
     rig.gateway.asked();
 
     let before = Instant::now();
-    let outcome = rig.charge(1, captured()).await;
+    let outcome = rig.charge(1, Ok(captured())).await;
     assert!(outcome.starts_with("hold: the gateway is held to be down"), "{outcome}");
     assert_eq!(before.elapsed(), PATIENCE);
     assert_eq!(rig.gateway.asked(), [""; 0], "nobody was called");
@@ -250,8 +256,8 @@ async fn what_was_held_without_an_answer_is_looked_up_though_it_counts_no_attemp
     let rig = Rig::new(5);
     rig.payments.unsettled().insert(Uuid::from_u128(7));
     assert!(rig.charge(1, Err(GatewayError::NotSent("refused".to_owned()))).await.starts_with("hold"));
-    rig.charge(1, captured()).await;
-    rig.charge(1, captured()).await;
+    rig.charge(1, Ok(captured())).await;
+    rig.charge(1, Ok(captured())).await;
     let (find, charge) = ("find charge", "charge 1250 EUR tok_visa c-1");
     assert_eq!(rig.gateway.asked(), [find, charge, find, charge, charge], "until there was an answer");
 }
@@ -271,7 +277,7 @@ async fn what_cannot_be_read_is_rejected() {
 #[tokio::test]
 async fn every_attempt_is_counted_by_how_it_ended() {
     let rig = Rig::new(9);
-    rig.charge(1, captured()).await;
+    rig.charge(1, Ok(captured())).await;
     rig.charge(1, Ok(ChargeOutcome::Declined { code: "expired_card".to_owned() })).await;
     rig.refund(1, Ok(gateway::Refund { refund_id: "re_1".to_owned() })).await;
     rig.charge(1, unknown()).await;

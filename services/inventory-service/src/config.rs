@@ -1,0 +1,56 @@
+//! This service's settings, from flags or environment.
+
+use std::time::Duration;
+
+use service::BrokerConfig;
+
+use crate::domain::Windows;
+
+/// Reserves, commits and releases stock.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// How to reach the broker.
+    #[command(flatten)]
+    pub broker: BrokerConfig,
+
+    /// Seconds for which an adjustment repeated under the same Idempotency-Key is recognised, 10 to 86400
+    ///
+    /// The same in all replicas. Every adjustment of that time is held in memory.
+    #[arg(long, env = "ADJUSTMENT_MEMORY", default_value_t = 600, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    pub adjustment_memory: u64,
+}
+
+impl Config {
+    /// How long settled things are remembered.
+    #[must_use]
+    pub fn windows(&self) -> Windows {
+        Windows { adjustments: Duration::from_secs(self.adjustment_memory), ..Windows::DEFAULT }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<Config, clap::Error> {
+        let command = Config::augment_args(Command::new("probe").no_binary_name(true));
+        Config::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+
+    #[test]
+    fn windows_are_what_was_asked_for() {
+        assert_eq!(read(&[]).unwrap().windows(), Windows::DEFAULT);
+        let windows = read(&["--adjustment-memory", "86400"]).unwrap().windows();
+        assert_eq!(windows, Windows { adjustments: Duration::from_secs(86_400), ..Windows::DEFAULT });
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for value in ["0", "9", "86401", "-1", "1.5", "10m", ""] {
+            assert!(read(&["--adjustment-memory", value]).is_err(), "{value}");
+        }
+    }
+}

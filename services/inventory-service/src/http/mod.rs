@@ -1,0 +1,52 @@
+//! The stock API: one file per endpoint, and what they share.
+//!
+//! | endpoint | file |
+//! |---|---|
+//! | `GET /stock` | `list` |
+//! | `GET /stock/{sku}` | `find` |
+//! | `POST /stock/{sku}/adjustments` | `adjust` |
+
+mod adjust;
+mod body;
+mod find;
+mod idempotency_key;
+mod list;
+mod problems;
+mod requests;
+mod rules;
+mod view;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    routing::{get, post},
+};
+use messaging::clock::Clock;
+
+use crate::reader::StockReader;
+
+pub(crate) use requests::Requests;
+
+/// Largest body taken: many times that of the longest reason.
+const MAX_BODY: usize = 16 * 1024;
+
+/// What the endpoints work with.
+pub(crate) struct Api {
+    pub(crate) stock: StockReader,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) clock: Clock,
+}
+
+type Shared = State<Arc<Api>>;
+
+/// The endpoints.
+pub(crate) fn router(api: Api) -> Router {
+    Router::new()
+        .route("/stock", get(list::list))
+        .route("/stock/{sku}", get(find::find))
+        .route("/stock/{sku}/adjustments", post(adjust::adjust))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(Arc::new(api))
+}

@@ -1,0 +1,5 @@
+//! The `inventory-service` program.
+
+fn main() -> std::process::ExitCode {
+    runtime::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), inventory_service::start)
+}

@@ -1,0 +1,9 @@
+//! The whole service against a real broker: the stock API, the journal behind it, and two replicas of both.
+#![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
+
+mod adjustments;
+mod bad_input;
+mod orders;
+mod replicas;
+mod support;
+mod trouble;

@@ -1,0 +1,148 @@
+//! The handler against a channel that answers as told.
+
+use std::{borrow::Cow, sync::Mutex};
+
+use events::{
+    Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId, notifications::Template,
+    orders::OrderConfirmed, payments::PaymentRefunded,
+};
+use messaging::{headers::Headers, log::Stored, trace::TraceContext};
+use prometheus::{Registry, TextEncoder};
+use uuid::Uuid;
+
+use super::*;
+
+const ABOUT: Uuid = Uuid::from_u128(7);
+const ORDER: OrderId = OrderId(Uuid::from_u128(1));
+
+/// Answers always the same, and writes down what it was given.
+struct Scripted {
+    answer: Result<(), ChannelError>,
+    given: Arc<Mutex<Vec<Message>>>,
+}
+
+impl Channel for Scripted {
+    const NAME: &'static str = "scripted";
+
+    async fn send(&self, message: &Message) -> Result<(), ChannelError> {
+        self.given.lock().unwrap().push(message.clone());
+        self.answer.clone()
+    }
+}
+
+struct Rig {
+    registry: Registry,
+    given: Arc<Mutex<Vec<Message>>>,
+    notify: Notify<Scripted>,
+}
+
+impl Rig {
+    fn answering(answer: Result<(), ChannelError>) -> Self {
+        let (registry, given) = (Registry::new(), Arc::default());
+        let metrics = NotificationMetrics::register(&registry).unwrap();
+        let notify = Notify::new(Scripted { answer, given: Arc::clone(&given) }, metrics);
+        Self { registry, given, notify }
+    }
+
+    async fn handle<D: EventData>(&self, data: &D, version: u32) -> Outcome<NotificationEvent> {
+        let envelope = Envelope {
+            id: ABOUT,
+            kind: Cow::Borrowed(D::TYPE),
+            version,
+            aggregate_id: Cow::Owned(data.aggregate_id()),
+            timestamp: Timestamp::default(),
+            trace_id: TraceId::default(),
+            causation_id: Uuid::nil(),
+            data,
+        };
+        let message = Stored {
+            sequence: 1,
+            timestamp: Timestamp::default(),
+            subject: D::TYPE.to_owned(),
+            headers: Headers::new(),
+            payload: envelope.to_body().into(),
+        };
+        let envelope = RawEnvelope::parse(&message.payload).unwrap();
+        let received = Received { message: &message, envelope, attempt: 1, trace: TraceContext::default() };
+        self.notify.handle(&received).await
+    }
+
+    fn counted(&self, template: &str, outcome: &str) -> bool {
+        let text = TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap();
+        let labels = format!(r#"{{outcome="{outcome}",template="{template}"}} 1"#);
+        text.contains(&format!("notification_send_duration_seconds_count{labels}"))
+    }
+}
+
+fn money() -> Money {
+    Money { amount: 1_250, currency: "EUR".parse().unwrap() }
+}
+
+fn confirmed() -> OrderConfirmed {
+    OrderConfirmed {
+        order_id: ORDER,
+        customer_id: "c-1".to_owned(),
+        total: money(),
+        charge_id: "ch_1".to_owned(),
+    }
+}
+
+fn only(outcome: Outcome<NotificationEvent>) -> NotificationEvent {
+    match outcome {
+        Outcome::Publish(events) => match <[_; 1]>::try_from(events) {
+            Ok([event]) => event,
+            Err(events) => panic!("{events:?}"),
+        },
+        other @ (Outcome::Retry(_) | Outcome::Hold { .. } | Outcome::Reject(_)) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn who_was_told_is_told_so() {
+    let rig = Rig::answering(Ok(()));
+    let sent = only(rig.handle(&confirmed(), 1).await);
+    let expected = NotificationSent {
+        order_id: ORDER,
+        customer_id: "c-1".to_owned(),
+        template: Template::OrderConfirmed,
+        channel: "scripted".to_owned(),
+        about: ABOUT,
+    };
+    assert_eq!(sent, expected.into());
+    let given = rig.given.lock().unwrap();
+    let [Message { about: ABOUT, customer_id, text, .. }] = &given[..] else { panic!("{given:?}") };
+    assert!(customer_id == "c-1" && text.contains("12.50 EUR"), "{text}");
+    assert!(rig.counted("order_confirmed", "sent"));
+}
+
+#[tokio::test]
+async fn a_refusal_for_good_is_an_outcome_too() {
+    let rig = Rig::answering(Err(ChannelError::Refused(format!("no such mailbox{}", "!".repeat(9_999)))));
+    let event = PaymentRefunded {
+        order_id: ORDER,
+        customer_id: "c-1".to_owned(),
+        charge_id: "ch_1".to_owned(),
+        refund_id: "re_1".to_owned(),
+        amount: money(),
+    };
+    let NotificationEvent::Failed(failed) = only(rig.handle(&event, 1).await) else { panic!() };
+    assert_eq!((failed.template, failed.about), (Template::OrderRefunded, ABOUT));
+    assert!(failed.error.starts_with("no such mailbox!") && failed.error.chars().count() == MAX_ERROR);
+    assert!(rig.counted("order_refunded", "failed"));
+}
+
+#[tokio::test]
+async fn what_may_succeed_later_is_tried_again() {
+    let rig = Rig::answering(Err(ChannelError::Transient("busy".to_owned())));
+    let Outcome::Retry(error) = rig.handle(&confirmed(), 1).await else { panic!() };
+    assert_eq!(error.to_string(), "the channel did not take the message: busy");
+    assert!(rig.counted("order_confirmed", "retried"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_rejected_and_nobody_is_told() {
+    let rig = Rig::answering(Ok(()));
+    let Outcome::Reject(error) = rig.handle(&confirmed(), 2).await else { panic!() };
+    assert_eq!(error.to_string(), "unknown version 2 of `orders.confirmed`");
+    assert!(rig.given.lock().unwrap().is_empty());
+}

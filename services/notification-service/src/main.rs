@@ -1,0 +1,5 @@
+//! The `notification-service` program.
+
+fn main() -> std::process::ExitCode {
+    runtime::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), notification_service::start)
+}
