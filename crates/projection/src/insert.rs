@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use sqlx::{Any, AnyConnection, AssertSqlSafe, any::AnyArguments, query::Query};
 
+use crate::store::Backend;
+
 /// Rows per statement. Few sizes, so that each statement is prepared once and then found again.
 const SIZES: [usize; 4] = [128, 32, 8, 1];
 
@@ -32,10 +34,11 @@ impl Insert {
         mut rows: &[T],
         bind: impl for<'q> Fn(Binding<'q>, &T) -> Binding<'q> + Send,
     ) -> Result<(), sqlx::Error> {
+        let backend = Backend::of(tx);
         for size in SIZES {
             while rows.len() >= size {
                 let (now, later) = rows.split_at(size);
-                let query = sqlx::query(AssertSqlSafe(self.statement(size)));
+                let query = sqlx::query(AssertSqlSafe(self.statement(backend, size)));
                 now.iter().fold(query, &bind).execute(&mut *tx).await?;
                 rows = later;
             }
@@ -43,15 +46,21 @@ impl Insert {
         Ok(())
     }
 
-    fn statement(&self, rows: usize) -> String {
+    fn statement(&self, backend: Backend, rows: usize) -> String {
         let mut statement = String::with_capacity(self.head.len() + rows * self.columns * 7);
         statement.push_str(self.head);
         for row in 0..rows {
             statement.push_str(if row == 0 { " (" } else { ", (" });
             for column in 1..=self.columns {
-                let comma = if column == 1 { "" } else { ", " };
-                // Writing to a string does not fail.
-                write!(statement, "{comma}${}", row * self.columns + column).ok();
+                statement.push_str(if column == 1 { "" } else { ", " });
+                match backend {
+                    // To SQLite a number is a name, which it looks up among all the others, for each value.
+                    Backend::Sqlite => statement.push('?'),
+                    // Writing to a string does not fail.
+                    Backend::Postgres => {
+                        write!(statement, "${}", row * self.columns + column).unwrap_or_default();
+                    }
+                }
             }
             statement.push(')');
         }
@@ -69,9 +78,11 @@ mod tests {
     fn every_value_has_its_placeholder() {
         let insert =
             Insert { head: "INSERT INTO t (a, b) VALUES", columns: 2, tail: "ON CONFLICT DO NOTHING" };
-        assert_eq!(
-            insert.statement(2),
-            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING"
-        );
+        for (backend, statement) in [
+            (Backend::Postgres, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING"),
+            (Backend::Sqlite, "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING"),
+        ] {
+            assert_eq!(insert.statement(backend, 2), statement);
+        }
     }
 }

@@ -15,10 +15,11 @@
 //! | [`insert`] | many rows by one statement |
 //! | [`metrics`] | names and meanings |
 //!
-//! Placeholders are written `$1` everywhere: both databases take them. Two words differ between their
+//! Placeholders are written `$1` everywhere: both databases take them. One word differs between their
 //! dialects, see [`schema::Migration`].
 
 pub mod insert;
+mod lock;
 pub mod metrics;
 mod offsets;
 pub mod progress;

@@ -78,7 +78,7 @@ impl Handle {
 #[derive(Debug)]
 pub(crate) struct Progress {
     status: watch::Sender<Status>,
-    /// Where the streams ended when they were first asked.
+    /// The last sequence of each stream that could be read when they were first asked.
     targets: Option<Offsets>,
 }
 

@@ -5,18 +5,19 @@ use std::time::Duration;
 use sqlx::{AnyConnection, Connection};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
+    lock::{Lock, try_lock},
     metrics::Metrics,
     offsets::{self, Offsets},
     progress::{Handle, Progress, Role},
     projection::{Batch, Entry, Projection},
     readers::{self, Readers},
     schema::SchemaError,
-    session::{Later, SessionError, blame, connect, ends, pending_or, try_lock},
+    session::{Ends, Later, SessionError, blame, connect, ends, pending_or},
     source::Source,
-    store::{Backend, Store},
+    store::Store,
 };
 
 /// The loop turns at least this often: it looks whether its session still stands, and shows life.
@@ -57,10 +58,10 @@ pub enum ProjectorError {
 
 /// Feeds one projection.
 ///
-/// Any number of processes may run the same projection on one PostgreSQL: one holds a lock and projects,
-/// the others stand by, follow its progress and take over when its session ends. Whoever holds the lock
-/// writes on the very session that holds it; and should two ever write at once, the offsets, compared and
-/// set in each transaction, let only one of them commit.
+/// Any number of processes may run the same projection on one database: one holds a lock and projects, the
+/// others stand by, follow its progress and take over when it ends. On PostgreSQL the lock belongs to the
+/// very session that writes, on SQLite to the process; and should two ever write at once, the offsets,
+/// compared and set in each transaction, let only one of them commit.
 pub struct Projector<P, S> {
     store: Store,
     source: S,
@@ -69,7 +70,7 @@ pub struct Projector<P, S> {
     metrics: Metrics,
     progress: Progress,
     /// Asks where the streams end, once, so that "caught up" has a meaning.
-    targets: Option<Later<Offsets>>,
+    targets: Option<Later<Ends>>,
     turned: Box<dyn Fn() + Send>,
     /// How many messages the next transaction takes: one after a failure, so that a message the database
     /// cannot take is named by the log, then more and more.
@@ -145,9 +146,7 @@ impl<P: Projection, S: Source> Projector<P, S> {
         let connecting = timeout(TRANSACTION, connect::<P>(&self.store));
         let Some(connected) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
         let mut connection = connected??;
-        if !self.stand_by(&mut connection, stop).await? {
-            return Ok(());
-        }
+        let Some(_lock) = self.stand_by(&mut connection, stop).await? else { return Ok(()) };
         info!(projection = P::NAME, backend = %self.store.backend(), "projecting");
         self.metrics.projecting.with_label_values(&[P::NAME]).set(1);
         self.project(&mut connection, stop).await?;
@@ -156,18 +155,15 @@ impl<P: Projection, S: Source> Projector<P, S> {
         Ok(())
     }
 
-    /// Waits until this is the one to project; `false` when told to stop before.
+    /// Waits until this is the one to project; `None` when told to stop before.
     async fn stand_by(
         &mut self,
         connection: &mut AnyConnection,
         stop: &CancellationToken,
-    ) -> Result<bool, SessionError> {
-        if self.store.backend() == Backend::Sqlite {
-            return Ok(true);
-        }
+    ) -> Result<Option<Lock>, SessionError> {
         while !stop.is_cancelled() {
-            if timeout(PING, try_lock(connection, P::NAME)).await?? {
-                return Ok(true);
+            if let Some(lock) = timeout(PING, try_lock(&self.store, connection, P::NAME)).await?? {
+                return Ok(Some(lock));
             }
             let offsets = timeout(PING, offsets::load(connection, P::NAME, P::STREAMS)).await??;
             self.report(Role::Standby, &offsets);
@@ -175,11 +171,11 @@ impl<P: Projection, S: Source> Projector<P, S> {
             (self.turned)();
             tokio::select! {
                 () = stop.cancelled() => {}
-                targets = pending_or(&mut self.targets) => self.found(targets),
+                ends = pending_or(&mut self.targets) => self.found(&ends, &offsets),
                 () = sleep(STANDBY) => {}
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn project(
@@ -192,7 +188,7 @@ impl<P: Projection, S: Source> Projector<P, S> {
         self.report(Role::Projecting, &offsets);
         while !stop.is_cancelled() {
             (self.turned)();
-            let Some(entries) = self.gather(&mut readers, stop).await else {
+            let Some(entries) = self.gather(&mut readers, &offsets, stop).await else {
                 timeout(PING, connection.ping()).await??;
                 continue;
             };
@@ -214,6 +210,7 @@ impl<P: Projection, S: Source> Projector<P, S> {
     async fn gather(
         &mut self,
         readers: &mut Readers<S::Reader>,
+        offsets: &Offsets,
         stop: &CancellationToken,
     ) -> Option<Vec<Entry>> {
         let turn = Instant::now() + TURN;
@@ -221,7 +218,7 @@ impl<P: Projection, S: Source> Projector<P, S> {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return None,
-                targets = pending_or(&mut self.targets) => self.found(targets),
+                ends = pending_or(&mut self.targets) => self.found(&ends, offsets),
                 entries = readers.first(self.limit) => break entries,
                 () = sleep_until(turn) => return None,
             }
@@ -278,9 +275,19 @@ impl<P: Projection, S: Source> Projector<P, S> {
         self.progress.advanced(role, offsets);
     }
 
-    fn found(&mut self, targets: Offsets) {
+    fn found(&mut self, ends: &Ends, offsets: &Offsets) {
         self.targets = None;
-        self.progress.set_targets(targets);
+        for (stream, end) in ends {
+            let applied = offsets.get(stream).copied().unwrap_or(0);
+            if end.last < applied {
+                let last = end.last;
+                error!(
+                    projection = P::NAME,
+                    stream, last, applied, "the stream ends before what was read of it: it was made anew"
+                );
+            }
+        }
+        self.progress.set_targets(ends.iter().map(|(stream, end)| (*stream, end.readable)).collect());
     }
 }
 

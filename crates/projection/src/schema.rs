@@ -11,8 +11,7 @@ use crate::{
 
 /// The statements that lead from one version of a schema to the next.
 ///
-/// The two words on which the databases differ are written `{bytes}` for the type of a string of bytes,
-/// and `{key}` for a column of 64-bit integers that is the table's primary key and, on SQLite, its row id.
+/// The one word on which the databases differ is written `{bytes}`: the type of a string of bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration(pub &'static [&'static str]);
 
@@ -97,13 +96,13 @@ async fn migrate_on(
 
 /// The statements as the database wants them.
 fn script(backend: Backend, migration: &Migration) -> String {
-    let (bytes, key) = match backend {
-        Backend::Sqlite => ("BLOB", "INTEGER PRIMARY KEY"),
-        Backend::Postgres => ("BYTEA", "BIGINT PRIMARY KEY"),
+    let bytes = match backend {
+        Backend::Sqlite => "BLOB",
+        Backend::Postgres => "BYTEA",
     };
     let mut script = String::new();
     for statement in migration.0 {
-        let statement = statement.replace("{bytes}", bytes).replace("{key}", key);
+        let statement = statement.replace("{bytes}", bytes);
         // Writing to a string does not fail.
         writeln!(script, "{statement};").ok();
     }

@@ -1,12 +1,13 @@
-//! One life of a projector's connection: how it begins, who else may have it, and why it ends.
+//! One life of a projector's connection: how it begins, what it is measured by, and why it ends.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, future::Future, io, pin::Pin, time::Duration};
 
-use sqlx::{AnyConnection, Row};
+use messaging::log::Unavailable;
+use sqlx::AnyConnection;
 use tokio::time::{error::Elapsed, sleep};
 
 use crate::{
-    offsets::{AdvanceError, Offsets},
+    offsets::AdvanceError,
     projection::{ApplyError, Batch, Projection},
     schema::{self, SchemaError},
     source::Source,
@@ -30,6 +31,8 @@ pub(crate) enum SessionError {
     Apply(#[from] ApplyError),
     #[error(transparent)]
     Conflict(AdvanceError),
+    #[error("the lock that keeps a second projector out cannot be tried: {0}")]
+    Lock(#[source] io::Error),
     #[error("the database did not answer in time")]
     TooSlow(#[from] Elapsed),
     #[error("{messages} messages beginning with {stream} {sequence} were not applied: {cause}")]
@@ -60,19 +63,42 @@ pub(crate) async fn connect<P: Projection>(store: &Store) -> Result<AnyConnectio
     Ok(store.writer().await?)
 }
 
+/// Where a stream ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End {
+    /// The last sequence it has given away.
+    pub(crate) last: u64,
+    /// The last sequence that can still be read; 0 when none can.
+    pub(crate) readable: u64,
+}
+
+/// Where each stream ends.
+pub(crate) type Ends = BTreeMap<&'static str, End>;
+
 /// Where the streams end, asked until all have answered.
-pub(crate) async fn ends<S: Source>(source: S, streams: &'static [&'static str]) -> Offsets {
-    let mut ends = Offsets::new();
+pub(crate) async fn ends<S: Source>(source: S, streams: &'static [&'static str]) -> Ends {
+    let mut ends = Ends::new();
     for stream in streams {
         loop {
-            if let Ok(extent) = source.extent(stream).await {
-                ends.insert(stream, extent.last);
+            if let Ok(end) = end(&source, stream).await {
+                ends.insert(stream, end);
                 break;
             }
             sleep(ASK_AGAIN).await;
         }
     }
     ends
+}
+
+async fn end<S: Source>(source: &S, stream: &str) -> Result<End, Unavailable> {
+    let extent = source.extent(stream).await?;
+    // The newest messages may have been deleted, or all may have aged out: nobody will ever deliver them.
+    let mut readable = extent.last;
+    while readable >= extent.first.max(1) && !source.holds(stream, readable).await? {
+        readable -= 1;
+    }
+    let readable = if readable < extent.first { 0 } else { readable };
+    Ok(End { last: extent.last, readable })
 }
 
 /// The future's outcome; for ever pending when there is none.
@@ -92,21 +118,4 @@ pub(crate) fn blame(batch: &Batch, cause: SessionError) -> SessionError {
         sequence: first.message.sequence,
         cause: Box::new(cause),
     }
-}
-
-/// Takes the session's lock on the projection, if nobody has it.
-pub(crate) async fn try_lock(connection: &mut AnyConnection, projection: &str) -> Result<bool, sqlx::Error> {
-    let row = sqlx::query("SELECT pg_try_advisory_lock($1)")
-        .bind(lock_key(projection))
-        .fetch_one(connection)
-        .await?;
-    row.try_get(0)
-}
-
-/// A number for a name, by FNV-1a: the same in every release.
-fn lock_key(projection: &str) -> i64 {
-    let hash = projection.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    i64::from_be_bytes(hash.to_be_bytes())
 }

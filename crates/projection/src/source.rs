@@ -17,6 +17,12 @@ pub trait Source: Clone + Send + Sync + 'static {
     /// # Errors
     /// The broker is out of reach.
     fn extent(&self, stream: &str) -> impl Future<Output = Result<Extent, Unavailable>> + Send;
+
+    /// Whether the message at a sequence is still there.
+    ///
+    /// # Errors
+    /// The broker is out of reach.
+    fn holds(&self, stream: &str, sequence: u64) -> impl Future<Output = Result<bool, Unavailable>> + Send;
 }
 
 impl<L: Log> Source for L {
@@ -28,5 +34,9 @@ impl<L: Log> Source for L {
 
     fn extent(&self, stream: &str) -> impl Future<Output = Result<Extent, Unavailable>> + Send {
         Log::extent(self, stream)
+    }
+
+    async fn holds(&self, stream: &str, sequence: u64) -> Result<bool, Unavailable> {
+        Ok(self.get(stream, sequence).await?.is_some())
     }
 }

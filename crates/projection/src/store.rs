@@ -2,13 +2,13 @@
 
 use std::{
     fmt::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
 
 use sqlx::{
-    AnyConnection, AnyPool, ConnectOptions, Connection, Row,
+    AnyConnection, AnyPool, ConnectOptions, Connection, Database, Row, Sqlite,
     any::{AnyConnectOptions, AnyPoolOptions},
     sqlite::SqliteConnectOptions,
 };
@@ -41,6 +41,11 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// That of a connection.
+    pub(crate) fn of(connection: &AnyConnection) -> Self {
+        if connection.backend_name() == Sqlite::NAME { Self::Sqlite } else { Self::Postgres }
+    }
+
     /// What begins a transaction that writes. On SQLite it takes the write lock at once: one that began
     /// by reading could not be promoted if somebody else had written meanwhile.
     pub(crate) fn begin(self) -> &'static str {
@@ -92,6 +97,8 @@ pub enum OpenError {
 #[derive(Clone)]
 pub struct Store {
     backend: Backend,
+    /// The file, without symbolic links, if it is one.
+    file: Option<PathBuf>,
     options: AnyConnectOptions,
     readers: AnyPool,
 }
@@ -104,7 +111,7 @@ impl Store {
     /// See [`OpenError`].
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         sqlx::any::install_default_drivers();
-        let (backend, options) = parse(url)?;
+        let Location { backend, file, options } = parse(url)?;
         let setup = match backend {
             Backend::Sqlite => SQLITE_READER,
             Backend::Postgres => POSTGRES_READER,
@@ -116,9 +123,11 @@ impl Store {
                 Box::pin(async move { sqlx::raw_sql(setup).execute(connection).await.map(drop) })
             })
             .connect_lazy_with(options.clone());
-        let store = Self { backend, options, readers };
-        if backend == Backend::Sqlite {
+        let mut store = Self { backend, file, options, readers };
+        if let Some(file) = store.file.take() {
             store.prepare_sqlite().await?;
+            // Now there is a file to be found, and whichever way led to it, it has one name.
+            store.file = Some(file.canonicalize().map_err(OpenError::Directory)?);
         }
         Ok(store)
     }
@@ -127,6 +136,11 @@ impl Store {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// The file of the database, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// Connections for reading. On SQLite they never wait for the writer, nor it for them.
@@ -169,19 +183,27 @@ impl fmt::Debug for Store {
     }
 }
 
-fn parse(url: &str) -> Result<(Backend, AnyConnectOptions), OpenError> {
-    let (backend, options) = match url.split_once(':') {
+/// What a URL says.
+struct Location {
+    backend: Backend,
+    file: Option<PathBuf>,
+    options: AnyConnectOptions,
+}
+
+fn parse(url: &str) -> Result<Location, OpenError> {
+    let (backend, file, options) = match url.split_once(':') {
         Some(("sqlite", _)) => {
             let options = SqliteConnectOptions::from_str(url).map_err(OpenError::BadUrl)?;
             let file = file_of(url, options.get_filename())?;
             create_directory(file).map_err(OpenError::Directory)?;
-            (Backend::Sqlite, AnyConnectOptions::from_str(&sqlite_url(file)))
+            (Backend::Sqlite, Some(file.to_owned()), AnyConnectOptions::from_str(&sqlite_url(file)))
         }
-        Some(("postgres" | "postgresql", _)) => (Backend::Postgres, AnyConnectOptions::from_str(url)),
+        Some(("postgres" | "postgresql", _)) => (Backend::Postgres, None, AnyConnectOptions::from_str(url)),
         _ => return Err(OpenError::UnknownScheme),
     };
     // The metrics tell how long statements take; a log line each would cost more than the statement.
-    Ok((backend, options.map_err(OpenError::BadUrl)?.disable_statement_logging()))
+    let options = options.map_err(OpenError::BadUrl)?.disable_statement_logging();
+    Ok(Location { backend, file, options })
 }
 
 /// The file of a SQLite URL, unless it asks for what is no plain file.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 /// Longest type or aggregate id: an index of the database would refuse much longer ones.
-const MAX_TEXT: usize = 512;
+pub(crate) const MAX_TEXT: usize = 512;
 
 /// The columns taken from a body.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,8 +79,9 @@ mod tests {
         serde_json::to_vec(&envelope).unwrap()
     }
 
-    fn order_of(aggregate_id: &str, data: serde_json::Value) -> Option<Uuid> {
-        Fields::read(&body("new.type", aggregate_id, data)).unwrap().order_id
+    fn assert_order(aggregate_id: &str, data: serde_json::Value, order: Option<Uuid>) {
+        let body = body("new.type", aggregate_id, data);
+        assert_eq!(Fields::read(&body).unwrap().order_id, order, "{aggregate_id}");
     }
 
     #[test]
@@ -93,10 +94,12 @@ mod tests {
 
     #[test]
     fn the_order_is_the_aggregate_or_in_the_data() {
-        assert_eq!(order_of(&ORDER.to_string(), json!({})), Some(ORDER));
-        assert_eq!(order_of("sku-1", json!({ "order_id": ORDER })), Some(ORDER));
-        for nothing in [json!({}), json!([]), json!("x"), json!({ "order_id": 7 }), json!({ "order_id": "x" })] {
-            assert_eq!(order_of("sku-1", nothing), None);
+        assert_order(&ORDER.to_string(), json!({}), Some(ORDER));
+        assert_order("sku-1", json!({ "order_id": ORDER }), Some(ORDER));
+        for nothing in
+            [json!({}), json!([]), json!("x"), json!({ "order_id": 7 }), json!({ "order_id": "x" })]
+        {
+            assert_order("sku-1", nothing, None);
         }
     }
 

@@ -5,7 +5,7 @@
 //!
 //! | consumes | emits |
 //! |---|---|
-//! | REQUESTS, ORDERS, INVENTORY, PAYMENTS, NOTIFICATIONS, DEAD_LETTERS: everything | nothing |
+//! | every stream, everything: see [`projection::STREAMS`] | nothing |
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -34,7 +34,7 @@ use anyhow::Context;
 use runtime::{ConfigError, Process};
 use service::{Needs, Service};
 
-use crate::{config::Config, integrity::Auditor, projection::AuditTrail, trail::Trail};
+use crate::{config::Config, http::Api, integrity::Auditor, projection::AuditTrail, trail::Trail};
 
 /// Wires the service up.
 ///
@@ -61,7 +61,7 @@ pub async fn serve<S: Source>(
     watch(process, &handle);
     let trail = Trail::new(store);
     let auditor = Auditor::new(trail.clone(), source);
-    process.serve(http::routes(trail, auditor)).await
+    process.serve(http::routes(Api::new(trail, auditor, handle))).await
 }
 
 async fn open(url: &str) -> anyhow::Result<Store> {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use ::projection::{ApplyError, Batch, Entry, Gap, Insert, Migration, Projection, Tx};
 use events::catalogue;
-use messaging::dead_letter;
+use messaging::{dead_letter, topology};
+use prometheus::IntCounter;
 use runtime::Clock;
 use sqlx::Row;
 use tracing::warn;
 
 use crate::{
-    chain::{self, Hash},
+    chain::{self, Hash, Link},
     fields::Fields,
     metrics::Metrics,
 };
@@ -23,31 +24,33 @@ pub const STREAMS: &[&str] = &[
     catalogue::PAYMENTS.name,
     catalogue::NOTIFICATIONS.name,
     dead_letter::STREAM,
+    topology::REDRIVE,
+    topology::ADVISORIES,
 ];
 
-/// `position` is the order of arrival here, across streams: what pages of a listing are cut by.
+/// Listings go by time of storage, so every index that may match many messages has it.
 ///
 /// Most aggregates are orders, and found as such; the index by aggregate holds only the others.
 const FIRST: Migration = Migration(&[
-    "CREATE TABLE events (position {key}, stream TEXT NOT NULL, sequence BIGINT NOT NULL, \
-     subject TEXT NOT NULL, stored_at BIGINT NOT NULL, id TEXT, type TEXT, version BIGINT, \
-     aggregate_id TEXT, order_id TEXT, trace_id TEXT, causation_id TEXT, timestamp BIGINT, \
-     headers TEXT NOT NULL, body {bytes} NOT NULL, chain_hash {bytes} NOT NULL)",
-    "CREATE UNIQUE INDEX events_by_sequence ON events (stream, sequence)",
-    "CREATE INDEX events_by_order ON events (order_id, position) WHERE order_id IS NOT NULL",
-    "CREATE INDEX events_by_aggregate ON events (aggregate_id, position) \
-     WHERE order_id IS NULL OR aggregate_id <> order_id",
-    "CREATE INDEX events_by_trace ON events (trace_id, position)",
-    "CREATE INDEX events_by_type ON events (type, position)",
+    "CREATE TABLE events (stream TEXT NOT NULL, sequence BIGINT NOT NULL, subject TEXT NOT NULL, \
+     stored_at BIGINT NOT NULL, id TEXT, type TEXT, version BIGINT, aggregate_id TEXT, order_id TEXT, \
+     trace_id TEXT, causation_id TEXT, timestamp BIGINT, headers TEXT NOT NULL, body {bytes} NOT NULL, \
+     chain_hash {bytes} NOT NULL, PRIMARY KEY (stream, sequence))",
     "CREATE INDEX events_by_time ON events (stored_at)",
+    "CREATE INDEX events_by_stream ON events (stream, stored_at)",
+    "CREATE INDEX events_by_type ON events (type, stored_at)",
+    "CREATE INDEX events_by_order ON events (order_id) WHERE order_id IS NOT NULL",
+    "CREATE INDEX events_by_aggregate ON events (aggregate_id) \
+     WHERE order_id IS NULL OR aggregate_id <> order_id",
+    "CREATE INDEX events_by_trace ON events (trace_id)",
     "CREATE TABLE gaps (stream TEXT NOT NULL, from_sequence BIGINT NOT NULL, \
      to_sequence BIGINT NOT NULL, seen_at BIGINT NOT NULL, PRIMARY KEY (stream, from_sequence))",
 ]);
 
 const EVENTS: Insert = Insert {
-    head: "INSERT INTO events (position, stream, sequence, subject, stored_at, id, type, version, \
-           aggregate_id, order_id, trace_id, causation_id, timestamp, headers, body, chain_hash) VALUES",
-    columns: 16,
+    head: "INSERT INTO events (stream, sequence, subject, stored_at, id, type, version, aggregate_id, \
+           order_id, trace_id, causation_id, timestamp, headers, body, chain_hash) VALUES",
+    columns: 15,
     tail: "",
 };
 
@@ -62,20 +65,30 @@ const GAPS: Insert = Insert {
 pub struct AuditTrail {
     clock: Clock,
     metrics: Metrics,
+    /// What the metrics are told once the transaction has been committed.
+    news: Vec<(IntCounter, u64)>,
 }
 
 impl AuditTrail {
     /// `clock` says when a gap was seen.
     #[must_use]
     pub fn new(clock: Clock, metrics: Metrics) -> Self {
-        Self { clock, metrics }
+        Self { clock, metrics, news: Vec::new() }
     }
 
-    fn count(&self, batch: &Batch) {
-        for gap in &batch.gaps {
-            let Gap { stream, first, last } = *gap;
-            self.metrics.missing.with_label_values(&[stream]).inc_by(last - first + 1);
+    fn note(&mut self, rows: &[EventRow<'_>], gaps: &[Gap]) {
+        self.news.clear();
+        let unreadable = |row: &&EventRow<'_>| {
+            // The broker's own reports never are envelopes.
+            row.fields.is_none() && row.entry.stream != topology::ADVISORIES
+        };
+        for row in rows.iter().filter(unreadable) {
+            let unreadable = self.metrics.unreadable.with_label_values(&[row.entry.stream]);
+            self.news.push((unreadable, 1));
+        }
+        for Gap { stream, first, last } in gaps {
             warn!(stream, first, last, "the stream no longer has these messages");
+            self.news.push((self.metrics.missing.with_label_values(&[stream]), last - first + 1));
         }
     }
 }
@@ -86,7 +99,6 @@ impl Projection for AuditTrail {
     const SCHEMA: &'static [Migration] = &[FIRST];
 
     async fn apply(&mut self, tx: &mut Tx, batch: &Batch) -> Result<(), ApplyError> {
-        let mut position = last_position(tx).await?;
         let mut heads = BTreeMap::<&str, Hash>::new();
         let mut rows = Vec::with_capacity(batch.entries.len());
         for entry in &batch.entries {
@@ -94,11 +106,7 @@ impl Projection for AuditTrail {
                 Some(head) => *head,
                 None => head(tx, entry.stream).await?,
             };
-            position += 1;
-            let row = EventRow::new(position, entry, &previous);
-            if row.fields.is_none() {
-                self.metrics.unreadable.with_label_values(&[entry.stream]).inc();
-            }
+            let row = EventRow::new(entry, &previous);
             heads.insert(entry.stream, row.hash);
             rows.push(row);
         }
@@ -108,13 +116,18 @@ impl Projection for AuditTrail {
             query.bind(gap.stream).bind(sql(gap.first)).bind(sql(gap.last)).bind(seen_at)
         })
         .await?;
-        self.count(batch);
+        self.note(&rows, &batch.gaps);
         Ok(())
+    }
+
+    fn committed(&mut self) {
+        for (counter, by) in self.news.drain(..) {
+            counter.inc_by(by);
+        }
     }
 }
 
 struct EventRow<'a> {
-    position: i64,
     entry: &'a Entry,
     subject: String,
     headers: String,
@@ -123,26 +136,27 @@ struct EventRow<'a> {
 }
 
 impl<'a> EventRow<'a> {
-    fn new(position: i64, entry: &'a Entry, previous: &Hash) -> Self {
+    fn new(entry: &'a Entry, previous: &Hash) -> Self {
         let message = &entry.message;
         // PostgreSQL has no text with a NUL in it.
         let subject = message.subject.replace('\0', "\u{FFFD}");
         let headers: BTreeMap<String, Vec<String>> = message.headers.iter().collect();
-        Self {
-            position,
-            hash: chain::link(previous, entry.stream, message.sequence, &subject, &message.payload),
-            subject,
-            headers: serde_json::json!(headers).to_string(),
-            fields: Fields::read(&message.payload),
-            entry,
-        }
+        let headers = serde_json::json!(headers).to_string();
+        let link = Link {
+            stream: entry.stream,
+            sequence: message.sequence,
+            stored_at: message.timestamp.0,
+            subject: &subject,
+            headers: &headers,
+            body: &message.payload,
+        };
+        Self { hash: link.after(previous), subject, headers, fields: Fields::read(&message.payload), entry }
     }
 
     fn bind<'q>(&self, query: ::projection::insert::Binding<'q>) -> ::projection::insert::Binding<'q> {
         let message = &self.entry.message;
         let fields = self.fields.as_ref();
         query
-            .bind(self.position)
             .bind(self.entry.stream)
             .bind(sql(message.sequence))
             .bind(self.subject.clone())
@@ -161,18 +175,12 @@ impl<'a> EventRow<'a> {
     }
 }
 
-async fn last_position(tx: &mut Tx) -> Result<i64, sqlx::Error> {
-    let row = sqlx::query("SELECT COALESCE(MAX(position), 0) FROM events").fetch_one(tx).await?;
-    row.try_get(0)
-}
-
 /// The hash of the last message of a stream in the trail.
 async fn head(tx: &mut Tx, stream: &str) -> Result<Hash, sqlx::Error> {
-    let row =
-        sqlx::query("SELECT chain_hash FROM events WHERE stream = $1 ORDER BY sequence DESC LIMIT 1")
-            .bind(stream)
-            .fetch_optional(tx)
-            .await?;
+    let row = sqlx::query("SELECT chain_hash FROM events WHERE stream = $1 ORDER BY sequence DESC LIMIT 1")
+        .bind(stream)
+        .fetch_optional(tx)
+        .await?;
     let Some(row) = row else { return Ok(chain::START) };
     let hash: Vec<u8> = row.try_get(0)?;
     // Somebody has cut it short: the chain goes on all the same, and a verification names the place.

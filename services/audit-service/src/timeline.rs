@@ -25,10 +25,13 @@ pub struct Moment {
     pub sequence: u64,
 }
 
+/// What decides between events of which neither follows from the other: time, then place.
+type Rank = (i64, usize, u64);
+
 impl Moment {
-    /// What decides between events of which neither follows from the other.
-    fn rank(&self) -> (i64, usize, u64) {
-        (self.timestamp, self.stream, self.sequence)
+    /// A copy happened when it was stored, whatever the event in it says.
+    fn rank(&self, is_copy: bool) -> Rank {
+        (if is_copy { self.stored_at } else { self.timestamp }, self.stream, self.sequence)
     }
 }
 
@@ -38,7 +41,7 @@ impl Moment {
 #[must_use]
 pub fn causal_order(moments: &[Moment]) -> Vec<usize> {
     let mut graph = Graph::of(moments);
-    let mut waiting: BTreeSet<_> = (0..moments.len()).map(|index| (moments[index].rank(), index)).collect();
+    let mut waiting: BTreeSet<_> = graph.ranks.iter().copied().zip(0..).collect();
     let mut ready: BinaryHeap<_> =
         waiting.iter().filter(|(_, index)| graph.causes[*index] == 0).map(|free| Reverse(*free)).collect();
     let mut order = Vec::with_capacity(moments.len());
@@ -53,7 +56,7 @@ pub fn causal_order(moments: &[Moment]) -> Vec<usize> {
         for effect in std::mem::take(&mut graph.effects[next.1]) {
             graph.causes[effect] = graph.causes[effect].saturating_sub(1);
             if graph.causes[effect] == 0 {
-                ready.push(Reverse((moments[effect].rank(), effect)));
+                ready.push(Reverse((graph.ranks[effect], effect)));
             }
         }
     }
@@ -62,6 +65,7 @@ pub fn causal_order(moments: &[Moment]) -> Vec<usize> {
 
 /// Which event waits for which.
 struct Graph {
+    ranks: Vec<Rank>,
     /// For each event, those that come after it.
     effects: Vec<Vec<usize>>,
     /// For each event, how many come before it.
@@ -70,8 +74,13 @@ struct Graph {
 
 impl Graph {
     fn of(moments: &[Moment]) -> Self {
-        let mut graph = Self { effects: vec![Vec::new(); moments.len()], causes: vec![0; moments.len()] };
         let originals = originals(moments);
+        let is_copy = |index: usize| originals.get(&moments[index].id).is_some_and(|other| *other != index);
+        let mut graph = Self {
+            ranks: moments.iter().enumerate().map(|(index, moment)| moment.rank(is_copy(index))).collect(),
+            effects: vec![Vec::new(); moments.len()],
+            causes: vec![0; moments.len()],
+        };
         let mut in_stream: Vec<usize> = (0..moments.len()).collect();
         in_stream.sort_by_key(|index| (moments[*index].stream, moments[*index].sequence));
         for pair in in_stream.windows(2) {
@@ -80,11 +89,8 @@ impl Graph {
             }
         }
         for (index, moment) in moments.iter().enumerate() {
-            let original = originals.get(&moment.id).copied();
-            let cause = match original {
-                Some(original) if original != index => Some(original),
-                _ => originals.get(&moment.causation_id).copied(),
-            };
+            let cause = if is_copy(index) { moment.id } else { moment.causation_id };
+            let cause = originals.get(&cause).copied();
             if let Some(cause) = cause.filter(|cause| *cause != index) {
                 graph.add(cause, index);
             }

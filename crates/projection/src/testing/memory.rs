@@ -13,8 +13,14 @@ use crate::source::Source;
 /// Streams that live as long as the value and its clones.
 #[derive(Debug, Clone)]
 pub struct MemoryStreams {
-    streams: Arc<Mutex<BTreeMap<String, Vec<Stored>>>>,
+    streams: Arc<Mutex<BTreeMap<String, MemoryStream>>>,
     changed: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct MemoryStream {
+    messages: Vec<Stored>,
+    last: u64,
 }
 
 impl Default for MemoryStreams {
@@ -34,23 +40,33 @@ impl MemoryStreams {
 
     /// Adds a message at its own sequence; what lies between is missing.
     pub fn push_at(&self, stream: &str, message: Stored) {
-        self.lock().entry(stream.to_owned()).or_default().push(message);
+        let mut streams = self.lock();
+        let stream = streams.entry(stream.to_owned()).or_default();
+        stream.last = message.sequence;
+        stream.messages.push(message);
         self.changed.send_replace(());
     }
 
-    /// The last sequence of a stream; 0 when it is empty.
-    #[must_use]
-    pub fn last(&self, stream: &str) -> u64 {
-        self.lock().get(stream).and_then(|messages| messages.last()).map_or(0, |last| last.sequence)
+    /// Takes a message out. Its sequence is not given away again.
+    pub fn delete(&self, stream: &str, sequence: u64) {
+        if let Some(stream) = self.lock().get_mut(stream) {
+            stream.messages.retain(|message| message.sequence != sequence);
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Stored>>> {
+    /// The last sequence a stream has given away; 0 when it never had a message.
+    #[must_use]
+    pub fn last(&self, stream: &str) -> u64 {
+        self.lock().get(stream).map_or(0, |stream| stream.last)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, MemoryStream>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn after(&self, stream: &str, after: u64, max: usize) -> Vec<Stored> {
         let streams = self.lock();
-        let messages = streams.get(stream).map(Vec::as_slice).unwrap_or_default();
+        let messages = streams.get(stream).map(|stream| stream.messages.as_slice()).unwrap_or_default();
         messages[messages.partition_point(|message| message.sequence <= after)..]
             .iter()
             .take(max)
@@ -72,10 +88,13 @@ impl Source for MemoryStreams {
     }
 
     async fn extent(&self, stream: &str) -> Result<Extent, Unavailable> {
-        let streams = self.lock();
-        let messages = streams.get(stream).map(Vec::as_slice).unwrap_or_default();
-        let last = messages.last().map_or(0, |last| last.sequence);
-        Ok(Extent { first: messages.first().map_or(last + 1, |first| first.sequence), last })
+        let last = self.last(stream);
+        let first = self.after(stream, 0, 1).first().map_or(last + 1, |first| first.sequence);
+        Ok(Extent { first, last })
+    }
+
+    async fn holds(&self, stream: &str, sequence: u64) -> Result<bool, Unavailable> {
+        Ok(self.after(stream, sequence.saturating_sub(1), 1).first().is_some_and(|m| m.sequence == sequence))
     }
 }
 

@@ -74,11 +74,7 @@ async fn rows_outside_the_transaction_would_be_doubled() {
     let leak = Store::open(elsewhere.url()).await.unwrap();
     let streams = MemoryStreams::default();
     let prepare = Running::start(&leak, &streams, &Switches::default());
-    prepare.until("A", 0).await;
-    testkit::eventually(crate::ledger::SOON, "tables", async || {
-        prepare.handle.status().role == projection::Role::Projecting
-    })
-    .await;
+    prepare.until_projecting().await;
     prepare.stop().await;
 
     let switches = Switches { leak: Some(leak.clone()), ..Switches::default() };

@@ -12,7 +12,7 @@ use std::{
 use messaging::log::Stored;
 use projection::{
     ApplyError, Batch, Handle, Insert, Metrics, Migration, Projection, Projector, ProjectorConfig,
-    ProjectorError, Store, Tx, testing::MemoryStreams,
+    ProjectorError, Role, Store, Tx, testing::MemoryStreams,
 };
 use prometheus::Registry;
 use sqlx::Row;
@@ -141,6 +141,11 @@ impl Running {
     pub(crate) async fn stop(self) {
         self.ask_to_stop();
         self.ended().await.unwrap();
+    }
+
+    pub(crate) async fn until_projecting(&self) {
+        testkit::eventually(SOON, "a projector", async || self.handle.status().role == Role::Projecting)
+            .await;
     }
 
     pub(crate) async fn until(&self, stream: &str, sequence: u64) {

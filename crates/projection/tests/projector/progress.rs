@@ -66,6 +66,23 @@ async fn an_empty_fleet_is_caught_up_at_once() {
 }
 
 #[tokio::test]
+async fn messages_that_are_gone_are_not_waited_for() {
+    let database = testing::sqlite();
+    let store = Store::open(database.url()).await.unwrap();
+    let streams = MemoryStreams::default();
+    push(&streams, "A", 7);
+    streams.delete("A", 6);
+    streams.delete("A", 7);
+    push(&streams, "B", 2);
+    streams.delete("B", 1);
+    streams.delete("B", 2);
+    let running = Running::start(&store, &streams, &Switches::default());
+    eventually(SOON, "readiness", async || running.handle.status().unready().is_none()).await;
+    assert_eq!(running.handle.status().applied("A"), 5);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn tables_of_a_later_release_are_not_touched() {
     for database in testing::databases().await {
         let store = Store::open(database.url()).await.unwrap();

@@ -1,0 +1,37 @@
+//! What can be wrong, as callers are told.
+
+use std::time::Duration;
+
+use runtime::Problem;
+use tracing::warn;
+use uuid::Uuid;
+
+/// When to come back to a database that is away.
+const SOON: Duration = Duration::from_secs(1);
+/// When to come back while somebody else verifies.
+const LATER: Duration = Duration::from_secs(15);
+
+/// A parameter in path or query is not acceptable.
+pub(super) fn parameter(name: &'static str, what_to_fix: &str) -> Problem {
+    Problem::bad_request(format!("{name} {what_to_fix}"))
+        .with_type("urn:problem:invalid-parameter")
+        .with_title("Invalid parameter")
+        .with("parameter", name)
+}
+
+/// Nothing is known of the order.
+pub(super) fn unknown_order(order_id: Uuid) -> Problem {
+    Problem::not_found(format!("the trail has nothing of an order {order_id}"))
+        .with("order_id", order_id.to_string())
+}
+
+/// The database would not answer.
+pub(super) fn database(error: &sqlx::Error) -> Problem {
+    warn!(%error, "the trail cannot be read");
+    Problem::unavailable("the trail cannot be read just now; try again", SOON)
+}
+
+/// Somebody else verifies.
+pub(super) fn busy() -> Problem {
+    Problem::unavailable("a verification is under way, and there is one at a time; try again", LATER)
+}
