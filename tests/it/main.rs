@@ -1,4 +1,8 @@
-//! One test binary: the list of suites.
-#![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
+//! What orderfleet promises, tested on the real processes; and its architecture, tested on its sources.
 
+mod flow;
+mod idempotency;
+mod leadership;
+mod restart;
+mod shop;
 mod tidy;

@@ -209,7 +209,7 @@ fn every_place_the_architecture_names_exists() {
     let is_path = |word: &&str| {
         ["crates/", "services/", "tests/", "docs/", "docker/", "deployments/"].iter().any(|dir| word.starts_with(dir))
     };
-    let named: Vec<_> = text.split('`').filter(is_path).collect();
+    let named: Vec<_> = text.split('`').filter(is_path).filter(|path| !path.contains('*')).collect();
     assert!(named.len() > 10, "it names places");
     let missing: Vec<_> =
         named.into_iter().filter(|path| !root().join(path).exists()).map(str::to_owned).collect();

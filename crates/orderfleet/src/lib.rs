@@ -2,13 +2,20 @@
 //!
 //! - [`fleet`]: broker, card gateway and services as processes on this machine; also the harness of the tests.
 //! - [`commands`]: one file per subcommand.
+//! - [`client`]: the services' HTTP APIs as typed calls.
+//! - [`load`]: callers, and what came of their orders.
+//! - [`verify`]: the verdict on a fleet.
 //! - `ui`: the one place that prints.
 
+mod broker;
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod fleet;
 mod interrupt;
+pub mod load;
 mod log_line;
 mod ui;
+pub mod verify;
 
 pub use ui::Ui;

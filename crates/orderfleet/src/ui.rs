@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Color;
 
 const SPINNER_TICK: Duration = Duration::from_millis(100);
+const BAR: &str = "{spinner:.cyan} {msg} {wide_bar:.cyan/dim} {human_pos}/{human_len} {per_sec} {eta:.dim}";
 
 /// The way to print. Clones share the terminal.
 #[derive(Debug, Clone)]
@@ -87,6 +88,30 @@ impl Ui {
         self.replace_spinner(Some(spinner));
     }
 
+    /// Says how far the present step has come; shown on a terminal only.
+    pub fn update(&self, text: impl Display) {
+        let spinner = self.spinner.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(spinner) = spinner {
+            spinner.set_message(text.to_string());
+        }
+    }
+
+    /// A step of known length: a bar on a terminal, else a line on stderr. It takes the place of the present step.
+    pub fn progress(&self, total: u64, text: impl Display) -> Bar {
+        let bar = ProgressBar::new(total).with_message(text.to_string());
+        if bar.is_hidden() {
+            self.note(text);
+        } else {
+            // A template that does not parse leaves the default one.
+            if let Ok(template) = ProgressStyle::with_template(BAR) {
+                bar.set_style(template);
+            }
+            bar.enable_steady_tick(SPINNER_TICK);
+            self.replace_spinner(Some(bar.clone()));
+        }
+        Bar { ui: self.clone(), bar }
+    }
+
     /// Ends the present step.
     pub fn done(&self) {
         self.replace_spinner(None);
@@ -134,6 +159,25 @@ impl Ui {
         if let Some(before) = before {
             before.finish_and_clear();
         }
+    }
+}
+
+/// How far a step of known length has come.
+#[derive(Debug)]
+pub struct Bar {
+    ui: Ui,
+    bar: ProgressBar,
+}
+
+impl Bar {
+    /// So much of it is done.
+    pub fn at(&self, done: u64) {
+        self.bar.set_position(done);
+    }
+
+    /// It is over.
+    pub fn done(self) {
+        self.ui.done();
     }
 }
 

@@ -13,14 +13,14 @@ pub struct Config {
     #[command(flatten)]
     pub broker: BrokerConfig,
 
-    /// Database of the orders that callers read: sqlite://FILE or postgres://…
+    /// Database of the orders that callers read: a SQLite file, or a PostgreSQL server
     ///
     /// Replicas share one PostgreSQL; on SQLite each has a file of its own.
     #[arg(
         long,
         env = "DATABASE_URL",
         default_value = "sqlite://data/order-service.db",
-        value_name = "URL",
+        value_name = "sqlite://FILE|postgres://…",
         hide_env_values = true
     )]
     pub database_url: String,
@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn windows_are_what_was_asked_for() {
-        let windows = parsed(&["--order-deadline", "60", "--cancel-window", "5"]).map(|config| config.windows());
+        let windows =
+            parsed(&["--order-deadline", "60", "--cancel-window", "5"]).map(|config| config.windows());
         let expected =
             Windows { deadline: Duration::from_secs(60), cancel: Duration::from_secs(5), ..Windows::DEFAULT };
         assert_eq!(windows, Some(expected));

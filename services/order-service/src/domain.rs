@@ -45,6 +45,12 @@ impl Windows {
         repeat: Duration::from_secs(5 * 60),
         late_payment: Duration::from_secs(30 * 24 * 3_600),
     };
+
+    /// Whether an order confirmed at one time may still be cancelled at another.
+    #[must_use]
+    pub fn allow_cancel(&self, confirmed: Timestamp, at: Timestamp) -> bool {
+        at.since(confirmed) <= self.cancel
+    }
 }
 
 /// What is known of an order while it is remembered.
@@ -127,7 +133,7 @@ impl Orders {
             Stage::Awaiting { .. } => {
                 vec![order.cancelled(id, CancelReason::Customer, wish.reason.clone()).into()]
             }
-            Stage::Confirmed { at: confirmed, charge_id, .. } if at.since(*confirmed) <= windows.cancel => {
+            Stage::Confirmed { at: confirmed, charge_id, .. } if windows.allow_cancel(*confirmed, at) => {
                 vec![
                     order.cancelled(id, CancelReason::Customer, wish.reason.clone()).into(),
                     order.refund(id, charge_id.clone(), order.total).into(),

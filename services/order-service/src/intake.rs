@@ -173,7 +173,9 @@ fn sum(lines: &[Line], complaints: &mut Complaints) -> Option<i64> {
     let total = costs.sum::<Option<i64>>();
     match total {
         Some(1..) => {}
-        Some(_) => complaints.add("/lines", "cost nothing together; an order must cost at least 1".to_owned()),
+        Some(_) => {
+            complaints.add("/lines", "cost nothing together; an order must cost at least 1".to_owned())
+        }
         None => complaints.add("/lines", "cost more together than an order can; split it".to_owned()),
     }
     total.filter(|total| *total > 0)

@@ -2,12 +2,196 @@
 //!
 //! A journal: ORDERS has one active writer, whose state is the fold of its own events. It reads
 //! REQUESTS (place, cancel), INVENTORY (rejected) and PAYMENTS (captured, declined), and decides what
-//! becomes of every order.
+//! becomes of every order. Beside it a projection keeps the orders in SQL for those who read them.
+//!
+//! | consumes | emits |
+//! |---|---|
+//! | HTTP: orders and cancellations | `requests.order.place`, `requests.order.cancel` |
+//! | REQUESTS, `inventory.rejected`, `payments.captured`, `payments.declined` | `orders.*` |
+//! | ORDERS, INVENTORY, PAYMENTS | the read model |
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | [`config`] | the settings |
 //! | [`domain`] | the orders and their rules, pure |
 //! | [`decider`] | the rules as the journal calls them |
+//! | [`intake`] | what a caller's JSON must be, pure |
+//! | [`projection`] | the read model's tables, and how events get into them |
+//! | [`read_model`] | reading them |
+//! | [`reflection`] | how far the read model reflects what was accepted |
+//! | [`waiters`] | who waits for an order to be settled |
+//! | `http` | the API |
+//! | [`openapi`] | its description |
+//! | [`metrics`] | names and meanings |
 
+pub mod config;
 pub mod decider;
 pub mod domain;
+mod http;
+pub mod intake;
+pub mod metrics;
+pub mod openapi;
+pub mod projection;
+pub mod read_model;
+pub mod reflection;
+pub mod waiters;
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use ::projection::{Handle, OpenError, Projector, ProjectorConfig, Store};
+use anyhow::Context;
+use events::catalogue::{INVENTORY, ORDERS, PAYMENTS, REQUESTS};
+use messaging::journal::JournalHandle;
+use runtime::{ConfigError, Process, ReadinessCheck};
+use service::{Needs, Service};
+use tokio::{sync::watch, time::MissedTickBehavior};
+
+pub use config::Config;
+
+use crate::{
+    decider::OrderDecider,
+    domain::Orders,
+    http::{Api, Requests},
+    metrics::Metrics,
+    projection::OrdersProjection,
+    read_model::ReadModel,
+    reflection::Reflection,
+    waiters::Waiters,
+};
+
+const NEEDS: Needs =
+    Needs { streams: &[REQUESTS.name, ORDERS.name, INVENTORY.name, PAYMENTS.name], consumers: &[] };
+
+/// How often the remembered orders are counted.
+const COUNT: Duration = Duration::from_secs(5);
+
+/// Starts the service; it works until the process is told to stop.
+///
+/// # Errors
+/// A setting is wrong, the database cannot be used, or the port is taken.
+pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
+    serve(config, process).await.map(drop)
+}
+
+/// Like [`start`], and tells where it listens.
+///
+/// # Errors
+/// As for [`start`].
+pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAddr> {
+    let store = open(&config.database_url).await?;
+    let service = Service::start(&process, &config.broker, NEEDS).await?;
+    let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
+    let journal = service.journal(ORDERS, OrderDecider::new(config.windows()))?;
+    count_orders(&process, journal, metrics.clone());
+
+    let waiters = Waiters::default();
+    let orders = ReadModel::new(store.clone());
+    let reflection = project(&service, store, &orders, &waiters, &metrics)?;
+    let requests = Arc::new(Requests::new(service.commit(REQUESTS)));
+    close_at_stop(&process, Arc::clone(&requests));
+    let api = Api {
+        log: service.log.clone(),
+        requests,
+        orders,
+        reflection,
+        waiters,
+        windows: config.windows(),
+        clock: service.clock(),
+        metrics,
+        stop: process.shutdown().soft().clone(),
+    };
+    let (router, _description) = http::router().with_state(Arc::new(api)).split_for_parts();
+    process.serve(router).await
+}
+
+async fn open(url: &str) -> anyhow::Result<Store> {
+    match Store::open(url).await {
+        Ok(store) => Ok(store),
+        Err(error @ (OpenError::UnknownScheme | OpenError::BadUrl(_) | OpenError::NotAFile)) => {
+            Err(ConfigError::new(format!("--database-url (DATABASE_URL): {error}")).into())
+        }
+        Err(error @ (OpenError::Directory(_) | OpenError::Unusable(_) | OpenError::NotDurable { .. })) => {
+            Err(error.into())
+        }
+    }
+}
+
+/// Keeps the read model, and tells how far it is.
+fn project(
+    service: &Service,
+    store: Store,
+    orders: &ReadModel,
+    waiters: &Waiters,
+    metrics: &Metrics,
+) -> anyhow::Result<Reflection> {
+    let process = &service.process;
+    let (reflected, reflects) = watch::channel(0);
+    let projection = OrdersProjection::new(waiters.clone(), reflected.clone(), metrics.clone());
+    let own = ::projection::Metrics::register(process.registry()).context("cannot register metrics")?;
+    let config = ProjectorConfig::default();
+    let (projector, handle) = Projector::new(store, service.log.clone(), projection, config, &own);
+    let alive = process.heartbeat("projector");
+    let projector = projector.on_turn(move || alive.beat());
+    let stop = process.shutdown().soft().clone();
+    process.tasks().spawn("projector", async move { Ok(projector.run(stop).await?) });
+
+    let following = reflection::follow(handle.clone(), orders.clone(), waiters.clone(), reflected);
+    until_stop(process, "reflection", following);
+    let (reflection, measuring) = Reflection::new(service.log.clone(), reflects);
+    until_stop(process, "reflection-measure", measuring);
+    let check = process.readiness("orders");
+    until_stop(process, "orders-readiness", tell_readiness(check, handle, reflection.clone()));
+    Ok(reflection)
+}
+
+/// Ready once the read model has caught up with what was accepted before the start, and while its
+/// database works; whether this process writes it or another one does makes no difference.
+async fn tell_readiness(check: ReadinessCheck, projector: Handle, reflection: Reflection) {
+    let (mut status, mut current) = (projector.watch(), reflection.watch());
+    loop {
+        let behind = current.borrow_and_update().is_none();
+        match status.borrow_and_update().unready() {
+            Some(reason) => check.not_ready(reason),
+            None if behind => check.not_ready("catching up with the requests"),
+            None => check.ready(),
+        }
+        let changed =
+            tokio::select! { changed = status.changed() => changed, changed = current.changed() => changed };
+        if changed.is_err() {
+            break;
+        }
+    }
+}
+
+/// Shows how many orders the journal's state holds.
+fn count_orders(process: &Process, journal: JournalHandle<Orders>, metrics: Metrics) {
+    until_stop(process, "count-orders", async move {
+        let mut turns = tokio::time::interval(COUNT);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            turns.tick().await;
+            // Nobody can say while the journal is loading or changes hands; the next turn tells.
+            if let Ok(counts) = journal.read(Orders::counts).await {
+                metrics.remembered(counts);
+            }
+        }
+    });
+}
+
+fn close_at_stop(process: &Process, requests: Arc<Requests>) {
+    let stop = process.shutdown().soft().clone();
+    process.tasks().spawn_finite("close-requests", async move {
+        stop.cancelled().await;
+        requests.close();
+        Ok(())
+    });
+}
+
+/// Runs a loop that has nothing to finish when the process stops.
+fn until_stop(process: &Process, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    let stop = process.shutdown().soft().clone();
+    process.tasks().spawn_finite(name, async move {
+        stop.run_until_cancelled(task).await;
+        Ok(())
+    });
+}

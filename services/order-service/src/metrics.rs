@@ -52,10 +52,16 @@ impl Metrics {
     fn new() -> Result<Self, prometheus::Error> {
         Ok(Self {
             requests: IntCounterVec::new(
-                Opts::new("orders_requests_total", "Valid requests of callers, by what is asked and what became of it"),
+                Opts::new(
+                    "orders_requests_total",
+                    "Valid requests of callers, by what is asked and what became of it",
+                ),
                 &["request", "outcome"],
             )?,
-            waiting: IntGauge::new("orders_waiting_callers", "Callers who wait for the outcome of their request")?,
+            waiting: IntGauge::new(
+                "orders_waiting_callers",
+                "Callers who wait for the outcome of their request",
+            )?,
             remembered: IntGaugeVec::new(
                 Opts::new("orders_remembered", "Orders in the journal's state, by whether they are settled"),
                 &["state"],

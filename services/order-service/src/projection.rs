@@ -73,8 +73,7 @@ impl OrdersProjection {
 impl Changes {
     fn note(&mut self, fact: Fact, sequence: u64, raw: &RawEnvelope<'_>) {
         let order_id = fact.order_id();
-        let origin =
-            Origin { sequence, at: raw.timestamp, trace_id: raw.trace_id, cause: raw.causation_id };
+        let origin = Origin { sequence, at: raw.timestamp, trace_id: raw.trace_id };
         let change = self.by_order.entry(order_id).or_default();
         change.note(fact, origin);
         if change.stage.is_settled() {
@@ -90,10 +89,7 @@ fn requests_position(message: &Stored) -> u64 {
 }
 
 /// What a message says about an order; `None` when nothing that is shown.
-fn read_fact<'a>(
-    subject: &str,
-    payload: &'a [u8],
-) -> Result<Option<(Fact, RawEnvelope<'a>)>, DecodeError> {
+fn read_fact<'a>(subject: &str, payload: &'a [u8]) -> Result<Option<(Fact, RawEnvelope<'a>)>, DecodeError> {
     let decode: fn(&RawEnvelope<'_>) -> Result<Fact, DecodeError> = match subject {
         OrderCreated::TYPE => |raw| raw.decode_as().map(Fact::Created),
         OrderConfirmed::TYPE => |raw| raw.decode_as().map(Fact::Confirmed),

@@ -3,7 +3,6 @@
 use events::{Currency, Money, OrderId, Timestamp, TraceId};
 use projection::Store;
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
-use uuid::Uuid;
 
 use crate::projection::change::Stage;
 
@@ -11,7 +10,7 @@ use crate::projection::change::Stage;
 const LOOK_UP: usize = 200;
 
 const COLUMNS: &str = "order_id, place, customer_id, lines, amount, currency, fingerprint, created_at, trace_id, \
-     stage, reason, detail, cancelled_by, charge_id, refund_due, refunded, refund_id, updated_at, version";
+     stage, reason, detail, charge_id, refund_due, refunded, refund_id, updated_at, version";
 
 /// The orders as the projection has written them. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,8 +43,6 @@ pub struct Order {
     pub reason: Option<String>,
     /// More about that.
     pub detail: Option<String>,
-    /// The request or event that led to the cancellation.
-    pub cancelled_by: Option<Uuid>,
     /// The charge that paid it, or has to go back.
     pub charge_id: Option<String>,
     /// Minor units that have to go back.
@@ -152,7 +149,6 @@ impl ReadModel {
 /// A row of [`COLUMNS`].
 fn read(row: &AnyRow) -> Result<Order, sqlx::Error> {
     let currency: Currency = parse(row, 5)?;
-    let cancelled_by: Option<String> = row.try_get(12)?;
     Ok(Order {
         order_id: parse(row, 0)?,
         place: row.try_get(1)?,
@@ -165,13 +161,12 @@ fn read(row: &AnyRow) -> Result<Order, sqlx::Error> {
         stage: Stage::from_number(row.try_get(9)?),
         reason: row.try_get(10)?,
         detail: row.try_get(11)?,
-        cancelled_by: cancelled_by.and_then(|id| id.parse().ok()),
-        charge_id: row.try_get(13)?,
-        refund_due: row.try_get(14)?,
-        refunded: row.try_get(15)?,
-        refund_id: row.try_get(16)?,
-        updated_at: Timestamp(row.try_get(17)?),
-        version: row.try_get(18)?,
+        charge_id: row.try_get(12)?,
+        refund_due: row.try_get(13)?,
+        refunded: row.try_get(14)?,
+        refund_id: row.try_get(15)?,
+        updated_at: Timestamp(row.try_get(16)?),
+        version: row.try_get(17)?,
     })
 }
 

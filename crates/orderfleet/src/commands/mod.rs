@@ -1,13 +1,20 @@
 //! The subcommands, one file each: an `Args` struct and `run(args, context)`.
 
+mod addresses;
+mod demo;
+mod figures;
+mod order;
+mod setup;
+mod stock;
 mod up;
+mod verify;
 
-use std::process::ExitCode;
+use std::{future::Future, process::ExitCode};
 
 use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
-use crate::ui::Ui;
+use crate::{fleet::Cancelled, ui::Ui};
 
 /// What every command gets beside its own arguments.
 #[derive(Debug, Clone)]
@@ -19,12 +26,37 @@ pub struct Context {
     pub stop: CancellationToken,
 }
 
+impl Context {
+    /// Does something that may be given up at any point.
+    ///
+    /// # Errors
+    /// Those of what is done, or [`Cancelled`] when the program was told to stop meanwhile.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        self.stop.run_until_cancelled(work).await.unwrap_or_else(|| Err(Cancelled.into()))
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the whole fleet here, and show what its services log.
     #[command(long_about = up::LONG, after_help = up::EXAMPLES)]
     Up(up::Args),
+    /// Run the whole fleet, place real orders, check the promise, clean up.
+    #[command(long_about = demo::LONG, after_help = demo::EXAMPLES)]
+    Demo(demo::Args),
+    /// Create the broker's streams, or say how they differ.
+    #[command(long_about = setup::LONG, after_help = setup::EXAMPLES)]
+    Setup(setup::Args),
+    /// Put something in stock, or see what there is.
+    #[command(after_help = stock::EXAMPLES)]
+    Stock(stock::Args),
+    /// Place an order, look at it, follow it, cancel it.
+    #[command(long_about = order::LONG, after_help = order::EXAMPLES)]
+    Order(order::Args),
+    /// Check that no order was lost, nobody charged twice, nothing sold twice, and more.
+    #[command(long_about = verify::LONG, after_help = verify::EXAMPLES)]
+    Verify(verify::Args),
 }
 
 impl Command {
@@ -35,6 +67,11 @@ impl Command {
     pub async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         match self {
             Self::Up(args) => up::run(args, context).await,
+            Self::Demo(args) => demo::run(args, context).await,
+            Self::Setup(args) => setup::run(args, context).await,
+            Self::Stock(args) => stock::run(args, context).await,
+            Self::Order(args) => order::run(args, context).await,
+            Self::Verify(args) => verify::run(args, context).await,
         }
     }
 }

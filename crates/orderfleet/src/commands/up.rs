@@ -1,7 +1,7 @@
 //! `up`: the whole fleet on this machine until Ctrl-C.
 
 mod logs;
-mod report;
+pub(super) mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -125,7 +125,7 @@ fn options(args: Args, context: &Context) -> anyhow::Result<FleetOptions> {
     Ok(options.observe(report::observer(&context.ui)))
 }
 
-fn replicas(text: &str) -> Result<(String, usize), String> {
+pub(super) fn replicas(text: &str) -> Result<(String, usize), String> {
     let (service, count) = text.split_once('=').ok_or("expected SERVICE=COUNT, e.g. order-service=2")?;
     let count = count.parse().map_err(|_| format!("{count:?} is not a number"))?;
     Ok((service.to_owned(), count))

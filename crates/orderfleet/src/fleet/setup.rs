@@ -1,18 +1,15 @@
 //! Brings the broker's streams into the state the services expect, before any service starts.
 
-use messaging::{
-    jetstream::{ConnectOptions, JetStream},
-    topology::{self, TopologyOptions},
-};
+use messaging::topology::{self, TopologyOptions};
+
+use crate::broker;
 
 /// Creates missing streams and compares existing ones. Safe to repeat.
 ///
 /// # Errors
-/// When the broker refuses, or when a stream differs in a way that would lose data to change.
+/// When the broker does not answer or refuses, or when a stream differs in a way that would lose data to change.
 pub(super) async fn setup(nats_url: &str) -> anyhow::Result<()> {
-    let (service, instance) = ("orderfleet".to_owned(), "setup".to_owned());
-    let js = JetStream::connect(ConnectOptions { urls: nats_url.to_owned(), service, instance }).await?;
-    js.connected().wait_for(|connected| *connected).await?;
+    let js = broker::connect(nats_url, "setup").await?;
     topology::setup(&js, &TopologyOptions::default()).await?;
     Ok(())
 }

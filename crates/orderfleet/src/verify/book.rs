@@ -80,6 +80,8 @@ pub(super) struct Book<'a> {
     pub(super) horizon: Option<Timestamp>,
     /// Consumer, stream and sequence of every dead letter.
     parked: HashSet<(&'a str, &'a str, u64)>,
+    /// Stream and sequence of every dead letter.
+    parked_by_anybody: HashSet<(&'a str, u64)>,
 }
 
 impl<'a> Book<'a> {
@@ -95,6 +97,7 @@ impl<'a> Book<'a> {
             inventory_reached: reached(evidence.messages(INVENTORY.name)),
             horizon: horizon(evidence),
             parked: HashSet::new(),
+            parked_by_anybody: HashSet::new(),
         };
         for stream in &STREAMS {
             for message in evidence.messages(stream.name) {
@@ -107,9 +110,10 @@ impl<'a> Book<'a> {
                 Err(_) => book.strangers.push(entry),
             }
         }
-        let letters = evidence.dead_letters.iter();
-        let key = letters.map(|letter| (letter.consumer.as_str(), letter.stream.as_str(), letter.sequence));
-        book.parked = key.collect();
+        for letter in &evidence.dead_letters {
+            book.parked.insert((&letter.consumer, &letter.stream, letter.sequence));
+            book.parked_by_anybody.insert((&letter.stream, letter.sequence));
+        }
         book
     }
 
@@ -157,9 +161,22 @@ impl<'a> Book<'a> {
         self.parked.contains(&(consumer, stream, sequence))
     }
 
-    /// Whether everything that ever happened to the order is part of the evidence.
+    /// Whether anybody has given this message up; what it then lacks is a matter of the check for dead letters.
+    pub(super) fn is_parked_by_anybody(&self, stream: &str, sequence: u64) -> bool {
+        self.parked_by_anybody.contains(&(stream, sequence))
+    }
+
+    /// Whether everything that ever happened to the order is part of the evidence. Its request may be older than
+    /// the horizon even if its creation is not.
     pub(super) fn is_whole(&self, life: &Life<'_>) -> bool {
-        self.horizon.is_none_or(|horizon| life.born().is_some_and(|born| born >= horizon))
+        let Some(horizon) = self.horizon else { return true };
+        let asked_for = !life.place.is_empty() || !self.has_aged(REQUESTS.name);
+        asked_for && life.born().is_some_and(|born| born >= horizon)
+    }
+
+    /// Whether the oldest messages of the stream are gone.
+    pub(super) fn has_aged(&self, stream: &str) -> bool {
+        self.evidence.streams.get(stream).is_some_and(|evidence| evidence.first > 1)
     }
 
     /// The orders everything is known about.

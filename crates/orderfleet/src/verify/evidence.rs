@@ -1,14 +1,14 @@
 //! Evidence: what the fleet has written down, as plain data, reduced to what the checks need.
 
+mod fact;
+
 use std::collections::BTreeMap;
 
-use events::{
-    Money, OrderId, Timestamp,
-    notifications::Template,
-    orders::{CancelReason, Quantity},
-};
-use messaging::journal::Control;
+use events::{OrderId, Timestamp};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+pub use fact::*;
 
 /// Everything that is looked at to judge a fleet.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +21,7 @@ pub struct Evidence {
     pub ledger: Vec<gateway_sim::Entry>,
     /// The audit trail.
     pub audit: AuditEvidence,
-    /// What the inventory service says it has, if it was asked.
+    /// What the inventory service says it has; `None` when it was not asked, or stock moved all the while.
     pub stock: Option<StockEvidence>,
     /// When the evidence was taken; ages are counted from here.
     pub as_of: Timestamp,
@@ -53,7 +53,7 @@ pub struct Recorded {
     pub epoch: Option<u64>,
     /// How far the journal had consumed its inputs, on the last message of a commit.
     pub reached: Option<Box<Reached>>,
-    /// A hash of the body, to compare it with a copy.
+    /// [`Recorded::hash_of`] its body, to compare it with a copy.
     pub body: u64,
     /// What it says.
     pub fact: Fact,
@@ -70,196 +70,6 @@ pub struct Reached {
     pub inventory: u64,
     /// In PAYMENTS.
     pub payments: u64,
-}
-
-/// What a message says, without what no check looks at.
-#[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "each names the event type it holds; the payloads are documented")]
-pub enum Fact {
-    Place(Place),
-    Cancel(Cancel),
-    Adjust(Adjust),
-    Created(Created),
-    Confirmed(Confirmed),
-    Cancelled(Cancelled),
-    RefundRequested(RefundRequested),
-    CancelRefused(CancelRefused),
-    Reserved(Reserved),
-    Rejected(Rejected),
-    Committed(Committed),
-    Released(Released),
-    Adjusted(Adjusted),
-    AdjustRefused(AdjustRefused),
-    Captured(Captured),
-    Declined(Declined),
-    Refunded(Refunded),
-    Notified(Notified),
-    Control(Control),
-    Unreadable(Unreadable),
-}
-
-macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty),+ $(,)? })+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, Clone)]
-            pub struct $name { $($(#[$field_doc])* pub $field: $kind,)+ }
-
-            impl From<$name> for Fact {
-                fn from(fact: $name) -> Self {
-                    Self::$name(fact)
-                }
-            }
-        )+
-    };
-}
-
-facts! {
-    /// `requests.order.place`
-    Place {
-        /// The order.
-        order: OrderId,
-    }
-    /// `requests.order.cancel`
-    Cancel {
-        /// The order.
-        order: OrderId,
-    }
-    /// `requests.stock.adjust`
-    Adjust {
-        /// The adjustment.
-        adjustment: Uuid,
-        /// What.
-        sku: String,
-    }
-    /// `orders.created`
-    Created {
-        /// The order.
-        order: OrderId,
-        /// What it costs.
-        total: Money,
-        /// What is wanted.
-        lines: Vec<Quantity>,
-    }
-    /// `orders.confirmed`
-    Confirmed {
-        /// The order.
-        order: OrderId,
-        /// What was paid.
-        total: Money,
-        /// By which charge.
-        charge: String,
-    }
-    /// `orders.cancelled`
-    Cancelled {
-        /// The order.
-        order: OrderId,
-        /// Why.
-        reason: CancelReason,
-        /// What had been sold and comes back.
-        returned: Vec<Quantity>,
-    }
-    /// `orders.refund_requested`
-    RefundRequested {
-        /// The order.
-        order: OrderId,
-        /// The charge to give back.
-        charge: String,
-        /// How much.
-        amount: Money,
-    }
-    /// `orders.cancel_refused`
-    CancelRefused {
-        /// The order.
-        order: OrderId,
-    }
-    /// `inventory.reserved`
-    Reserved {
-        /// The order.
-        order: OrderId,
-        /// What is set aside.
-        lines: Vec<Quantity>,
-    }
-    /// `inventory.rejected`
-    Rejected {
-        /// The order.
-        order: OrderId,
-    }
-    /// `inventory.committed`
-    Committed {
-        /// The order.
-        order: OrderId,
-        /// What was sold.
-        lines: Vec<Quantity>,
-    }
-    /// `inventory.released`
-    Released {
-        /// The order.
-        order: OrderId,
-        /// What is free again.
-        lines: Vec<Quantity>,
-        /// Whether it had been sold.
-        returned: bool,
-    }
-    /// `inventory.adjusted`
-    Adjusted {
-        /// What.
-        sku: String,
-        /// Which request did it.
-        adjustment: Uuid,
-        /// By how many pieces.
-        delta: i64,
-        /// Pieces on hand afterwards.
-        on_hand: u64,
-    }
-    /// `inventory.adjust_refused`
-    AdjustRefused {
-        /// Which request.
-        adjustment: Uuid,
-    }
-    /// `payments.captured`
-    Captured {
-        /// The order.
-        order: OrderId,
-        /// The gateway's id of the charge.
-        charge: String,
-        /// What was taken.
-        amount: Money,
-    }
-    /// `payments.declined`
-    Declined {
-        /// The order.
-        order: OrderId,
-    }
-    /// `payments.refunded`
-    Refunded {
-        /// The order.
-        order: OrderId,
-        /// The charge given back.
-        charge: String,
-        /// The gateway's id of the refund.
-        refund: String,
-        /// What went back.
-        amount: Money,
-    }
-    /// `notifications.sent` and `notifications.failed`
-    Notified {
-        /// The order.
-        order: OrderId,
-        /// The event that made it necessary.
-        about: Uuid,
-        /// What the customer was told about.
-        template: Template,
-        /// Whether the channel took it.
-        sent: bool,
-    }
-    /// A body that is no event of its stream.
-    Unreadable {
-        /// Where it was published to.
-        subject: String,
-        /// What is wrong with it.
-        error: String,
-    }
 }
 
 /// A message that was given up.
@@ -282,25 +92,32 @@ pub struct DeadLetter {
 pub struct AuditEvidence {
     /// What it holds of each stream, by sequence.
     pub streams: BTreeMap<String, Vec<AuditRow>>,
-    /// What is wrong with its chain of hashes; empty when it verifies.
-    pub broken_chain: Vec<String>,
+    /// What its own proof finds wrong with it; empty when its chain of hashes verifies.
+    pub flaws: Vec<TrailFlaw>,
 }
 
-/// One event in the audit trail.
+/// One message in the audit trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditRow {
     /// Its place in its stream.
     pub sequence: u64,
-    /// The event's id, where the body has one.
-    pub id: Option<Uuid>,
-    /// A hash of the body as the trail holds it, as in [`Recorded::body`].
-    pub body: Option<u64>,
+    /// [`Recorded::hash_of`] the body as the trail holds it.
+    pub body: u64,
+}
+
+/// Something that was done to the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrailFlaw {
+    /// Where: `STREAM:sequence`, or the trail as a whole.
+    pub place: String,
+    /// What.
+    pub what: String,
 }
 
 /// What the inventory service says it has.
 #[derive(Debug, Clone, Default)]
 pub struct StockEvidence {
-    /// The last sequence of INVENTORY both before and after it was asked.
+    /// The sequence of INVENTORY that the levels are the outcome of; not beyond the cut.
     pub at: u64,
     /// Pieces on hand and set aside, by SKU.
     pub levels: BTreeMap<String, Level>,
@@ -322,6 +139,8 @@ pub struct Expectations {
     pub complete: bool,
     /// Which dead letters there should be.
     pub dead_letters: ExpectedDeadLetters,
+    /// Orders of which callers were told that they are accepted. Whoever has placed some knows; none may be missing.
+    pub accepted: Vec<OrderId>,
 }
 
 /// Which dead letters there should be.
@@ -348,12 +167,10 @@ impl Evidence {
 }
 
 impl Recorded {
-    /// The hash by which bodies are compared.
+    /// The hash by which bodies are compared: the first eight bytes of the SHA-256.
     #[must_use]
     pub fn hash_of(body: &[u8]) -> u64 {
-        use std::hash::{DefaultHasher, Hasher};
-        let mut hasher = DefaultHasher::new();
-        hasher.write(body);
-        hasher.finish()
+        let digest = Sha256::digest(body);
+        digest.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte))
     }
 }

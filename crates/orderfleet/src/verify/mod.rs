@@ -1,6 +1,6 @@
 //! The verdict on a fleet: does it keep its promise?
 //!
-//! [`collect`] reads what the fleet has written down: the streams, the card gateway's ledger, the audit
+//! `collect` reads what the fleet has written down: the streams, the card gateway's ledger, the audit
 //! trail, the dead letters. [`judge`] decides on that alone, so it is the same for a fleet on this
 //! machine, in a cluster, or simulated. [`run`] does both, and first waits for the fleet to settle.
 //!
@@ -19,7 +19,7 @@
 
 mod book;
 mod checks;
-pub mod collect;
+mod collect;
 mod evidence;
 mod owed;
 mod record;
@@ -51,9 +51,9 @@ pub fn judge(evidence: &Evidence, expected: &Expectations) -> Report {
     }
 }
 
-/// Whether anything is still under way, as far as the streams alone can tell.
+/// How many things are still under way, as far as the streams alone can tell; 0 when the fleet has settled.
 #[must_use]
-pub fn is_settled(evidence: &Evidence) -> bool {
+pub fn open(evidence: &Evidence) -> usize {
     let book = Book::of(evidence);
-    !owed::all(&book).iter().any(owed::Owed::is_open)
+    owed::all(&book).iter().filter(|owed| owed.is_open()).count()
 }

@@ -4,6 +4,8 @@
 //! message without the outcome that had to follow, that outcome will never come: it is lost. A worker
 //! has no such mark; what it owes is under way until it is done or parked as a dead letter.
 
+use std::collections::HashMap;
+
 use events::{
     OrderId, Timestamp,
     catalogue::{
@@ -81,6 +83,18 @@ pub(super) fn all(book: &Book<'_>) -> Vec<Owed> {
         Debts { book, to: Creditor::Adjustment(*id), owed: &mut owed }.adjustment(adjustment);
     }
     owed
+}
+
+/// What is owed to each order.
+pub(super) fn by_order(owed: &[Owed]) -> HashMap<OrderId, Vec<&Owed>> {
+    let mut debts = HashMap::<OrderId, Vec<&Owed>>::new();
+    for debt in owed {
+        match debt.to {
+            Creditor::Order(order) => debts.entry(order).or_default().push(debt),
+            Creditor::Adjustment(_) => {}
+        }
+    }
+    debts
 }
 
 struct Debts<'b, 'a> {
@@ -210,7 +224,8 @@ impl Debts<'_, '_> {
     fn refunds(&mut self, life: &Life<'_>) {
         for captured in &life.captured {
             let charge = &captured.fact.charge;
-            let rightful = life.is_confirmed() && life.confirmed.iter().any(|seen| seen.fact.charge == *charge);
+            let rightful =
+                life.is_confirmed() && life.confirmed.iter().any(|seen| seen.fact.charge == *charge);
             let wished = life.refund_requested.iter().any(|seen| seen.fact.charge == *charge);
             if life.is_terminal() && !rightful && !wished {
                 self.orders_owe(&PAYMENTS, captured.message, CheckId::V2, "a refund to be asked for");
@@ -226,7 +241,8 @@ impl Debts<'_, '_> {
     /// What the gateway has booked and the payment service has not told yet.
     fn gateway_news(&mut self, life: &Life<'_>) {
         let told = |charge: &str| life.captured.iter().any(|seen| seen.fact.charge == charge);
-        let charges = life.charges().filter(|entry| !told(&entry.id)).map(|entry| (entry, "news of its charge"));
+        let charges =
+            life.charges().filter(|entry| !told(&entry.id)).map(|entry| (entry, "news of its charge"));
         let back = |refund: &str| life.refunded.iter().any(|seen| seen.fact.refund == refund);
         let refunds = life.refunds().filter(|(entry, _)| !back(&entry.id));
         for (entry, what) in charges.chain(refunds.map(|(entry, _)| (entry, "news of its refund"))) {

@@ -172,7 +172,8 @@ impl Report {
     pub(super) fn keep_what_was_there(&mut self, earlier: &Report) {
         for check in &mut self.checks {
             let before = earlier.checks.iter().find(|other| other.id == check.id);
-            let before: BTreeSet<&Violation> = before.into_iter().flat_map(|other| &other.violations).collect();
+            let before: BTreeSet<&Violation> =
+                before.into_iter().flat_map(|other| &other.violations).collect();
             check.violations.retain(|violation| before.contains(violation));
         }
     }

@@ -1,16 +1,13 @@
 //! The fleet's work in numbers, and what is still open.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use events::{OrderId, catalogue::NOTIFICATIONS};
+use events::catalogue::NOTIFICATIONS;
 use gateway_sim::Operation;
 
 use super::{
     book::Book,
-    owed::{Creditor, Owed},
+    owed::{self, Owed},
     report::{OpenOrder, Summary},
 };
 
@@ -44,14 +41,7 @@ pub(super) fn of(book: &Book<'_>) -> Summary {
 
 /// Orders for which something is still to happen, oldest first.
 pub(super) fn open_orders(book: &Book<'_>, owed: &[Owed]) -> Vec<OpenOrder> {
-    let mut waiting = HashMap::<OrderId, Vec<&Owed>>::new();
-    for debt in owed {
-        match debt.to {
-            Creditor::Order(order) => waiting.entry(order).or_default().push(debt),
-            Creditor::Adjustment(_) => {}
-        }
-    }
-    let mut open: Vec<OpenOrder> = waiting
+    let mut open: Vec<OpenOrder> = owed::by_order(owed)
         .into_iter()
         .filter_map(|(order_id, debts)| {
             let life = book.lives.get(&order_id)?;

@@ -1,10 +1,6 @@
 //! The rules for single values.
 
-use super::{
-    card::looks_like_card_number,
-    complaints::Complaints,
-    json::Node,
-};
+use super::{card::looks_like_card_number, complaints::Complaints, json::Node};
 
 /// Numbers from here on are not repeated to the caller: they might be card numbers.
 const REPEATABLE: u128 = 1_000_000_000_000;
@@ -59,17 +55,15 @@ pub(super) fn text(
     rule: &TextRule,
     complaints: &mut Complaints,
 ) -> Option<String> {
-    match node {
-        Node::Text(text) if rule.holds(text) => Some(text.clone()),
-        Node::Text(_) => {
-            complaints.add(pointer, format!("must be 1 to {} characters of {}", rule.max, rule.of));
-            None
-        }
-        other => {
-            complaints.add(pointer, format!("must be a string, not {}", other.kind()));
-            None
-        }
+    let Node::Text(text) = node else {
+        complaints.add(pointer, format!("must be a string, not {}", node.kind()));
+        return None;
+    };
+    if !rule.holds(text) {
+        complaints.add(pointer, format!("must be 1 to {} characters of {}", rule.max, rule.of));
+        return None;
     }
+    Some(text.clone())
 }
 
 /// A whole number within bounds.
@@ -80,17 +74,14 @@ pub(super) fn whole(
     most: i128,
     complaints: &mut Complaints,
 ) -> Option<i128> {
-    match node {
-        Node::Whole(number) if (least..=most).contains(number) => Some(*number),
-        other => {
-            let found = match other {
-                Node::Whole(number) if number.unsigned_abs() < REPEATABLE => number.to_string(),
-                _ => other.kind().to_owned(),
-            };
-            complaints.add(pointer, format!("must be a whole number from {least} to {most}, not {found}"));
-            None
-        }
+    let number = if let Node::Whole(number) = node { Some(*number) } else { None };
+    let good = number.filter(|number| (least..=most).contains(number));
+    if good.is_none() {
+        let repeatable = number.filter(|number| number.unsigned_abs() < REPEATABLE);
+        let found = repeatable.map_or(node.kind().to_owned(), |number| number.to_string());
+        complaints.add(pointer, format!("must be a whole number from {least} to {most}, not {found}"));
     }
+    good
 }
 
 /// Refuses a card number, without repeating it, whether it came as text or as a number.

@@ -10,7 +10,6 @@ use events::{
     orders::{OrderCancelled, OrderConfirmed, OrderCreated, RefundRequested},
     payments::PaymentRefunded,
 };
-use uuid::Uuid;
 
 /// How far an order has come. Later ones win; that a confirmed order may still be cancelled, but no
 /// cancelled one confirmed, makes the order of these variants the order of life.
@@ -78,8 +77,6 @@ pub struct Cancelled {
     pub reason: &'static str,
     /// More about it.
     pub detail: Option<String>,
-    /// The request or event that led to it.
-    pub cause: Uuid,
 }
 
 /// Everything some events say about one order.
@@ -131,8 +128,6 @@ pub struct Origin {
     pub at: Timestamp,
     /// Its trace.
     pub trace_id: TraceId,
-    /// What caused it.
-    pub cause: Uuid,
 }
 
 impl Fact {
@@ -166,7 +161,7 @@ impl Change {
                 self.reach(Stage::Cancelled);
                 let OrderCancelled { reason, detail, .. } = cancelled;
                 let reason = reason.as_str();
-                self.cancelled.get_or_insert(Cancelled { reason, detail, cause: origin.cause });
+                self.cancelled.get_or_insert(Cancelled { reason, detail });
             }
             Fact::RefundRequested(refund) => {
                 self.refund_due = self.refund_due.saturating_add(refund.amount.amount);

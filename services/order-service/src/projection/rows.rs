@@ -10,7 +10,7 @@ pub(super) const SCHEMA: &[Migration] = &[Migration(&[
     "CREATE TABLE orders (\
        order_id TEXT PRIMARY KEY, place BIGINT, customer_id TEXT, lines TEXT, amount BIGINT, currency TEXT, \
        fingerprint TEXT, created_at BIGINT, trace_id TEXT, stage BIGINT NOT NULL, reason TEXT, detail TEXT, \
-       cancelled_by TEXT, charge_id TEXT, refund_due BIGINT NOT NULL, refunded BIGINT NOT NULL, \
+       charge_id TEXT, refund_due BIGINT NOT NULL, refunded BIGINT NOT NULL, \
        refund_id TEXT, updated_at BIGINT NOT NULL, version BIGINT NOT NULL)",
     "CREATE INDEX orders_by_place ON orders (place)",
     "CREATE INDEX orders_by_customer ON orders (customer_id, place)",
@@ -23,9 +23,9 @@ pub(super) const SCHEMA: &[Migration] = &[Migration(&[
 /// the cases.
 const UPSERT: Insert = Insert {
     head: "INSERT INTO orders (order_id, place, customer_id, lines, amount, currency, fingerprint, created_at, \
-           trace_id, stage, reason, detail, cancelled_by, charge_id, refund_due, refunded, refund_id, \
+           trace_id, stage, reason, detail, charge_id, refund_due, refunded, refund_id, \
            updated_at, version) VALUES",
-    columns: 19,
+    columns: 18,
     tail: "ON CONFLICT (order_id) DO UPDATE SET \
            place = COALESCE(orders.place, excluded.place), \
            customer_id = COALESCE(orders.customer_id, excluded.customer_id), \
@@ -38,7 +38,6 @@ const UPSERT: Insert = Insert {
            stage = CASE WHEN excluded.stage > orders.stage THEN excluded.stage ELSE orders.stage END, \
            reason = COALESCE(orders.reason, excluded.reason), \
            detail = COALESCE(orders.detail, excluded.detail), \
-           cancelled_by = COALESCE(orders.cancelled_by, excluded.cancelled_by), \
            charge_id = COALESCE(orders.charge_id, excluded.charge_id), \
            refund_due = orders.refund_due + excluded.refund_due, \
            refunded = orders.refunded + excluded.refunded, \
@@ -67,7 +66,6 @@ pub(super) async fn upsert(tx: &mut Tx, changes: &[(OrderId, Change)]) -> Result
                 .bind(change.stage.number())
                 .bind(cancelled.as_ref().map(|cancelled| cancelled.reason))
                 .bind(cancelled.as_ref().and_then(|cancelled| cancelled.detail.as_deref()).map(text))
-                .bind(cancelled.as_ref().map(|cancelled| cancelled.cause.to_string()))
                 .bind(change.charge_id.as_deref().map(text))
                 .bind(change.refund_due)
                 .bind(change.refunded)

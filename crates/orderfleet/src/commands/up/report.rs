@@ -14,7 +14,7 @@ const FIRST_ORDER: &str = r#"{"customer_id": "ada", "currency": "EUR", "payment_
        "lines": [{"sku": "TSHIRT-BLACK-M", "quantity": 2, "unit_price": 1999}]}"#;
 
 /// Prints what happens to the fleet while it starts, runs and stops.
-pub(super) fn observer(ui: &Ui) -> impl Fn(&FleetEvent) + Send + Sync + 'static {
+pub(in crate::commands) fn observer(ui: &Ui) -> impl Fn(&FleetEvent) + Send + Sync + 'static {
     let ui = ui.clone();
     let running = AtomicBool::new(false);
     move |event| {
@@ -99,7 +99,7 @@ pub(super) fn broker_died(ui: &Ui, fleet: &Fleet) {
 }
 
 /// How everybody ended; success only when all ran until they were told to stop, and then stopped well.
-pub(super) fn exits(ui: &Ui, exits: &[Exit], all_ran: bool) -> ExitCode {
+pub(in crate::commands) fn exits(ui: &Ui, exits: &[Exit], all_ran: bool) -> ExitCode {
     ui.done();
     let mut clean = all_ran;
     for exit in exits.iter().filter(|exit| !exit.status.success()) {

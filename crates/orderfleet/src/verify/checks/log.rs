@@ -19,12 +19,15 @@ pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
         findings.examined(evidence.messages.len());
         holes(stream, evidence, &mut findings);
         if stream.control.is_some() {
-            writers(stream, evidence, &mut findings);
+            writers(case, stream, evidence, &mut findings);
             positions(stream, &evidence.messages, &mut findings);
             repetitions(stream, &evidence.messages, &mut findings);
         }
     }
     for (stream, seen) in case.book.unreadable.iter().filter(|(stream, _)| *stream != REQUESTS.name) {
+        if case.book.is_parked_by_anybody(stream, seen.message.sequence) {
+            continue;
+        }
         let ids = [format!("{stream}:{}", seen.message.sequence)];
         let (subject, error) = (&seen.fact.subject, &seen.fact.error);
         findings.broken(ids, format!("no event of this stream (published to {subject}): {error}"));
@@ -45,8 +48,8 @@ fn holes(stream: &StreamDef, evidence: &StreamEvidence, findings: &mut Findings)
     }
 }
 
-/// After a fence, nothing of an earlier epoch.
-fn writers(stream: &StreamDef, evidence: &StreamEvidence, findings: &mut Findings) {
+/// After a fence, nothing of an earlier epoch; and nothing that the writer did not write, unless it was noticed.
+fn writers(case: &Case<'_, '_>, stream: &StreamDef, evidence: &StreamEvidence, findings: &mut Findings) {
     // The fence of the oldest messages may have aged out; then the first one tells.
     let aged = evidence.first > 1;
     let mut fence = evidence.messages.first().filter(|_| aged).and_then(|message| message.epoch).unwrap_or(0);
@@ -55,7 +58,10 @@ fn writers(stream: &StreamDef, evidence: &StreamEvidence, findings: &mut Finding
         if let Fact::Control(Control::Fence { epoch, instance }) = &message.fact {
             let first = aged && message.sequence == evidence.first;
             if *epoch <= fence && !first {
-                findings.broken(ids(), format!("{instance} took over with epoch {epoch}, but {fence} was reached"));
+                findings.broken(
+                    ids(),
+                    format!("{instance} took over with epoch {epoch}, but {fence} was reached"),
+                );
             }
             fence = fence.max(*epoch);
         }
@@ -67,7 +73,8 @@ fn writers(stream: &StreamDef, evidence: &StreamEvidence, findings: &mut Finding
                 findings.broken(ids(), format!("epoch {epoch} without a fence; the last one was {fence}"));
             }
             Some(_) => {}
-            None => findings.broken(ids(), "a message without an epoch"),
+            None if case.book.is_parked(stream.name, stream.name, message.sequence) => {}
+            None => findings.broken(ids(), "a message that no writer of the journal has written"),
         }
     }
 }

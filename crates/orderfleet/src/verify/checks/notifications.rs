@@ -30,10 +30,12 @@ pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
         }
         match outcomes.get(about) {
             None if case.book.horizon.is_none() => {
-                findings.broken(ids, format!("a notification about {about}, which is no outcome of an order"));
+                findings
+                    .broken(ids, format!("a notification about {about}, which is no outcome of an order"));
             }
             Some((of, template)) if *of != order || *template != first.fact.template => {
-                findings.broken(ids, format!("the notification does not fit the outcome it is about ({about})"));
+                findings
+                    .broken(ids, format!("the notification does not fit the outcome it is about ({about})"));
             }
             None | Some(_) => {}
         }

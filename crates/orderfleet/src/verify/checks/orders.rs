@@ -1,25 +1,31 @@
 //! V1: every accepted request has led to exactly one order, every order has come to one end or is known
 //! to be open, and every wish to cancel was answered.
 
-use events::{OrderId, catalogue::{ORDERS, REQUESTS}};
+use events::{
+    OrderId,
+    catalogue::{ORDERS, REQUESTS},
+};
 
 use super::Case;
 use crate::verify::{
     book::Life,
+    owed::{self, Owed},
     report::{CheckId, CheckResult, Findings},
 };
 
 /// Runs the check.
 pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
     let mut findings = Findings::default();
+    let debts = owed::by_order(case.owed);
     for (order, life) in case.book.whole_lives() {
         findings.examined(1);
         origin(order, life, &mut findings);
         course(order, life, &mut findings);
         if case.expected.complete {
-            end(case, order, life, &mut findings);
+            end(order, life, debts.get(&order).map_or(&[], Vec::as_slice), &mut findings);
         }
     }
+    accepted(case, &mut findings);
     unreadable_requests(case, &mut findings);
     case.debts(CheckId::V1, &mut findings);
     if let Some(why) = case.book.not_judged() {
@@ -38,7 +44,8 @@ fn origin(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
     if life.place.is_empty() && !life.created.is_empty() {
         findings.broken([order.to_string()], "the order was created, but nobody had placed it");
     }
-    let followed = !life.confirmed.is_empty() || !life.cancelled.is_empty() || !life.refund_requested.is_empty();
+    let followed =
+        !life.confirmed.is_empty() || !life.cancelled.is_empty() || !life.refund_requested.is_empty();
     if life.created.is_empty() && followed {
         findings.broken([order.to_string()], "something was decided on the order, but it was never created");
     }
@@ -65,18 +72,28 @@ fn course(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
 }
 
 /// Nothing may be open any more. What the order waits for is said by whoever owes it, where that is known.
-fn end(case: &Case<'_, '_>, order: OrderId, life: &Life<'_>, findings: &mut Findings) {
+fn end(order: OrderId, life: &Life<'_>, debts: &[&Owed], findings: &mut Findings) {
     if life.is_terminal() || life.created.is_empty() {
         return;
     }
-    let mut debts = case.owed.iter().filter(|owed| owed.to == super::Creditor::Order(order));
     // Told as lost by the check that is concerned, as parked by the one for dead letters.
-    if debts.clone().any(|owed| owed.check == CheckId::V1 || owed.lost || owed.parked) {
+    if debts.iter().any(|owed| owed.check == CheckId::V1 || owed.lost || owed.parked) {
         return;
     }
-    let waits = debts.next().map_or("nothing that is under way", |owed| owed.what);
+    let waits = debts.first().map_or("nothing that is under way", |owed| owed.what);
     let status = life.status().as_str();
     findings.broken([order.to_string()], format!("the order is still open ({status}); it waits for {waits}"));
+}
+
+/// What a caller was told to be accepted was stored before that.
+fn accepted(case: &Case<'_, '_>, findings: &mut Findings) {
+    for order in &case.expected.accepted {
+        let life = case.book.lives.get(order);
+        if life.is_none_or(|life| life.born().is_none()) {
+            findings
+                .broken([order.to_string()], "a caller was told that it is accepted, but no stream knows it");
+        }
+    }
 }
 
 /// A request that cannot be read was accepted all the same, so it must be parked.
@@ -84,8 +101,7 @@ fn unreadable_requests(case: &Case<'_, '_>, findings: &mut Findings) {
     let unreadable = case.book.unreadable.iter().filter(|(stream, _)| *stream == REQUESTS.name);
     for (stream, seen) in unreadable {
         let sequence = seen.message.sequence;
-        let letters = &case.book.evidence.dead_letters;
-        let parked = letters.iter().any(|letter| letter.stream == *stream && letter.sequence == sequence);
+        let parked = case.book.is_parked_by_anybody(stream, sequence);
         let reached = case.book.orders_reached.requests.max(case.book.inventory_reached.requests);
         if !parked && reached >= sequence {
             let message = format!("a request that cannot be read was passed over: {}", seen.fact.error);

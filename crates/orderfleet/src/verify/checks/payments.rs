@@ -60,7 +60,8 @@ fn charged_once(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
         findings.broken([order.to_string()], "the charge is told both as captured and as declined");
     }
     if life.captured.is_empty() && !life.declined.is_empty() && life.charges().next().is_some() {
-        findings.broken([order.to_string()], "the charge is told as declined, but the gateway took the money");
+        findings
+            .broken([order.to_string()], "the charge is told as declined, but the gateway took the money");
     }
 }
 

@@ -1,0 +1,49 @@
+//! The connection of the command line to the broker.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use messaging::jetstream::{ConnectOptions, JetStream};
+
+/// A broker in reach accepts a connection at once; one that is just starting gets this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connects; `purpose` tells the connections of this program apart in the broker's own list.
+///
+/// # Errors
+/// The address is none, or nobody answers there in time.
+pub(crate) async fn connect(url: &str, purpose: &str) -> anyhow::Result<JetStream> {
+    connect_within(PATIENCE, url, purpose).await
+}
+
+async fn connect_within(patience: Duration, url: &str, purpose: &str) -> anyhow::Result<JetStream> {
+    let (service, instance) = ("orderfleet".to_owned(), purpose.to_owned());
+    let js = JetStream::connect(ConnectOptions { urls: url.to_owned(), service, instance }).await?;
+    let mut connected = js.connected();
+    let answered = tokio::time::timeout(patience, connected.wait_for(|connected| *connected)).await;
+    answered
+        .with_context(|| format!("no broker answers at {url} (tried for {} s)", patience.as_secs_f64()))?
+        .context("the connection to the broker was given up")?;
+    Ok(js)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_broker_that_is_not_there_is_an_error_that_names_it() {
+        // Port 1 is reserved for a service that nobody runs.
+        let url = "nats://127.0.0.1:1";
+        let refusal = connect_within(Duration::from_millis(200), url, "test").await.err();
+        let text = refusal.map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(text, "no broker answers at nats://127.0.0.1:1 (tried for 0.2 s)");
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_there_is_connected_to() {
+        let broker = testkit::broker().await;
+        let js = connect(&broker.url(), "test").await.expect("the broker is there");
+        assert!(*js.connected().borrow());
+    }
+}

@@ -1,0 +1,286 @@
+//! The order service: place, read, cancel, list.
+
+use std::time::Duration;
+
+use events::{Money, OrderId, Timestamp, TraceId};
+use reqwest::{RequestBuilder, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    endpoint::{Answer, Endpoint},
+    error::{BadUrl, CallError},
+};
+
+/// What is ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderBody {
+    /// Who buys.
+    pub customer_id: String,
+    /// ISO 4217 code of all prices.
+    pub currency: String,
+    /// The gateway's token for the customer's card.
+    pub payment_method: String,
+    /// What, at which price; each SKU once.
+    pub lines: Vec<OrderLine>,
+}
+
+/// One position of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// What.
+    pub sku: String,
+    /// How many pieces.
+    pub quantity: u32,
+    /// Price of one piece in minor units.
+    pub unit_price: i64,
+}
+
+/// How far an order has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderStatus {
+    /// The request is stored.
+    Accepted,
+    /// Its stock is not set aside yet.
+    AwaitingStock,
+    /// Its card is not charged yet.
+    AwaitingPayment,
+    /// It is paid and will be delivered.
+    Confirmed,
+    /// It will not be delivered.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// The spelling of the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::AwaitingStock => "awaiting_stock",
+            Self::AwaitingPayment => "awaiting_payment",
+            Self::Confirmed => "confirmed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether nothing but a cancellation by the customer or a refund can follow.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Cancelled)
+    }
+}
+
+/// An order as its service shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its id.
+    pub order_id: OrderId,
+    /// Who buys.
+    pub customer_id: String,
+    /// How far it has come.
+    pub status: OrderStatus,
+    /// Why it was cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// More about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// What is bought.
+    pub lines: Vec<OrderLine>,
+    /// The sum of the lines.
+    pub total: Money,
+    /// What became of the money, once there is something to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<Payment>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When something last happened to it.
+    pub updated_at: Timestamp,
+    /// The trace of its whole life.
+    pub trace_id: TraceId,
+    /// Grows with everything that happens to it.
+    pub version: i64,
+}
+
+impl Order {
+    /// Whether money of it is still on its way back.
+    #[must_use]
+    pub fn refund_is_pending(&self) -> bool {
+        let refund = self.payment.as_ref().and_then(|payment| payment.refund.as_ref());
+        refund.is_some_and(|refund| refund.status == "pending")
+    }
+}
+
+/// What became of an order's money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payment {
+    /// The gateway's id of the charge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge_id: Option<String>,
+    /// What goes, or went, back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<Refund>,
+}
+
+/// Money that goes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// `pending` or `refunded`.
+    pub status: String,
+    /// How much.
+    pub amount: Money,
+    /// The gateway's id of the refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<String>,
+}
+
+/// The answer to an order placed or cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// 202 when the request is stored; 200 or 201 when the answer is the order itself.
+    pub code: u16,
+    /// The order.
+    pub order_id: OrderId,
+    /// How far it has come.
+    pub status: OrderStatus,
+    /// The order, unless the answer was 202.
+    pub order: Option<Box<Order>>,
+}
+
+/// Which orders to list. Everything left out means all.
+#[derive(Debug, Clone, Default)]
+pub struct OrderFilter {
+    /// Only this customer's.
+    pub customer_id: Option<String>,
+    /// Only those that have come exactly so far.
+    pub status: Option<OrderStatus>,
+    /// At most so many.
+    pub limit: Option<u32>,
+    /// From where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// Some orders, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OrderPage {
+    /// The orders.
+    pub orders: Vec<Order>,
+    /// Where the next page begins; `None` on the last one.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+}
+
+/// The order service. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct OrderClient {
+    endpoint: Endpoint,
+}
+
+impl OrderClient {
+    /// The service at `base_url`, e.g. `http://127.0.0.1:8080`.
+    ///
+    /// # Errors
+    /// That is no such address.
+    pub fn new(base_url: &str) -> Result<Self, BadUrl> {
+        Ok(Self { endpoint: Endpoint::new(base_url)? })
+    }
+
+    /// Waits so long for an answer instead of 35 s.
+    #[must_use]
+    pub fn answers_within(self, deadline: Duration) -> Self {
+        Self { endpoint: self.endpoint.answers_within(deadline) }
+    }
+
+    /// Places an order. With a key, the same call again is the same order; with `wait` the answer comes when the order
+    /// is settled, or after that time (whole seconds, at most 30).
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn place(
+        &self,
+        order: &OrderBody,
+        key: Option<&str>,
+        wait: Option<Duration>,
+    ) -> Result<Placed, CallError> {
+        let mut request = prefer(self.endpoint.post(&["orders"]), wait).json(order);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        placed(&self.endpoint.send(request).await?)
+    }
+
+    /// An order.
+    ///
+    /// # Errors
+    /// See [`CallError`]; code 404 when there is none.
+    pub async fn get(&self, order_id: OrderId) -> Result<Order, CallError> {
+        self.endpoint.read(&["orders", &order_id.to_string()], &[]).await
+    }
+
+    /// An order as soon as it is confirmed or cancelled, or as it is after `wait` (whole seconds, at most 30).
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    pub async fn get_settled(&self, order_id: OrderId, wait: Duration) -> Result<Order, CallError> {
+        let request = self.endpoint.get(&["orders", &order_id.to_string()]);
+        self.endpoint.send(prefer(request, Some(wait))).await?.json()
+    }
+
+    /// Asks for an order to be cancelled; with `wait` the answer comes when that is decided.
+    ///
+    /// # Errors
+    /// See [`CallError`]; code 409 when it is too late.
+    pub async fn cancel(
+        &self,
+        order_id: OrderId,
+        reason: Option<&str>,
+        wait: Option<Duration>,
+    ) -> Result<Placed, CallError> {
+        let request = prefer(self.endpoint.post(&["orders", &order_id.to_string(), "cancel"]), wait);
+        let request = match reason {
+            Some(reason) => request.json(&json!({ "reason": reason })),
+            None => request,
+        };
+        placed(&self.endpoint.send(request).await?)
+    }
+
+    /// Orders, newest first.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn list(&self, filter: &OrderFilter) -> Result<OrderPage, CallError> {
+        let OrderFilter { customer_id, status, limit, cursor } = filter;
+        let parameters = [
+            ("customer_id", customer_id.clone()),
+            ("status", status.map(|status| status.as_str().to_owned())),
+            ("limit", limit.map(|limit| limit.to_string())),
+            ("cursor", cursor.clone()),
+        ];
+        let query: Vec<_> = parameters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        self.endpoint.read(&["orders"], &query).await
+    }
+}
+
+fn prefer(request: RequestBuilder, wait: Option<Duration>) -> RequestBuilder {
+    match wait {
+        Some(wait) => request.header("Prefer", format!("wait={}", wait.as_secs().max(1))),
+        None => request,
+    }
+}
+
+fn placed(answer: &Answer) -> Result<Placed, CallError> {
+    #[derive(Deserialize)]
+    struct Word {
+        order_id: OrderId,
+        status: OrderStatus,
+    }
+    let code = answer.status.as_u16();
+    if answer.status == StatusCode::ACCEPTED {
+        let Word { order_id, status } = answer.json()?;
+        return Ok(Placed { code, order_id, status, order: None });
+    }
+    let order: Box<Order> = answer.json()?;
+    Ok(Placed { code, order_id: order.order_id, status: order.status, order: Some(order) })
+}

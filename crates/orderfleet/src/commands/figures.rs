@@ -1,0 +1,101 @@
+//! Figures as people read them.
+
+use std::time::Duration;
+
+use events::Money;
+
+/// Currencies without a minor unit (ISO 4217).
+const WHOLE: [&str; 17] = [
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
+    "XOF", "XPF",
+];
+/// Currencies whose unit has a thousand parts (ISO 4217).
+const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
+/// `1,234,567`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `44.97 EUR` for 4497 minor units.
+pub(super) fn money(money: Money) -> String {
+    amount(money.amount, money.currency.code())
+}
+
+/// The same with the currency's code.
+pub(super) fn amount(minor: i64, currency: &str) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    let (minor, digits) = (minor.unsigned_abs(), digits(currency));
+    let parts = 10_u64.pow(digits);
+    let whole = grouped(minor / parts);
+    match usize::try_from(digits) {
+        Ok(width @ 1..) => format!("{sign}{whole}.{:0width$} {currency}", minor % parts),
+        Ok(_) | Err(_) => format!("{sign}{whole} {currency}"),
+    }
+}
+
+fn digits(currency: &str) -> u32 {
+    if WHOLE.contains(&currency) {
+        0
+    } else if THOUSANDTHS.contains(&currency) {
+        3
+    } else {
+        2
+    }
+}
+
+/// `250 ms`, `1.5 s`, `2 min 5 s`, `3 h 10 min`, `2 d 4 h`.
+pub(super) fn lasting(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_numbers_are_grouped() {
+        let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")];
+        for (number, text) in cases {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn money_has_as_many_digits_as_its_currency() {
+        assert_eq!(amount(4_497, "EUR"), "44.97 EUR");
+        assert_eq!(amount(5, "EUR"), "0.05 EUR");
+        assert_eq!(amount(-123_456, "USD"), "-1,234.56 USD");
+        assert_eq!(amount(4_497, "JPY"), "4,497 JPY");
+        assert_eq!(amount(4_497, "KWD"), "4.497 KWD");
+    }
+
+    #[test]
+    fn durations_are_told_in_two_units_at_most() {
+        let cases = [
+            (0.25, "250 ms"),
+            (1.5, "1.5 s"),
+            (125.0, "2 min 5 s"),
+            (11_400.0, "3 h 10 min"),
+            (187_200.0, "2 d 4 h"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(lasting(Duration::from_secs_f64(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `order`: place one, look at it, follow it, cancel it.
+
+mod cancel;
+mod line;
+mod list;
+mod place;
+mod show;
+mod story;
+mod watch;
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::{
+    Context,
+    addresses::{Audit, Orders},
+};
+use crate::client::{AuditClient, OrderClient};
+
+/// How long a service that is away is asked again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) const LONG: &str = "\
+Place an order, look at it, follow its events as they come, cancel it.";
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  cargo fleet stock set TSHIRT-BLACK-M 100        something to sell first
+  cargo fleet order place                         one of those, with a card that works
+  cargo fleet order place LAMP-BLUE=2@1999 BULB-E27=1@499 --customer c-1001
+  cargo fleet order place --card tok_charge_declined
+  cargo fleet order watch 0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70
+  cargo fleet order cancel 0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70 --reason 'ordered by mistake'
+  cargo fleet order list --status cancelled";
+
+/// Arguments of `order`.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+
+    #[command(flatten)]
+    orders: Orders,
+
+    #[command(flatten)]
+    audit: Audit,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Place an order and wait for its outcome.
+    #[command(after_help = place::EXAMPLES)]
+    Place(place::Args),
+    /// Show an order and what has happened to it.
+    Show(show::Args),
+    /// Show an order's events as they come, until nothing more will.
+    Watch(watch::Args),
+    /// Cancel an order; what was paid goes back.
+    Cancel(cancel::Args),
+    /// List orders, newest first.
+    List(list::Args),
+}
+
+/// The services that orders are read from.
+struct Services {
+    orders: OrderClient,
+    audit: AuditClient,
+}
+
+/// Does what was asked for.
+pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
+    let services = Services {
+        orders: OrderClient::new(&args.orders.order_url)?,
+        audit: AuditClient::new(&args.audit.audit_url)?,
+    };
+    let ui = &context.ui;
+    let done = async {
+        match args.action {
+            Action::Place(args) => place::run(args, &services, ui).await,
+            Action::Show(args) => show::run(args, &services, ui).await,
+            Action::Watch(args) => watch::run(args, &services, ui).await,
+            Action::Cancel(args) => cancel::run(args, &services, ui).await,
+            Action::List(args) => list::run(args, &services, ui).await,
+        }
+    };
+    let outcome = context.unless_stopped(done).await;
+    ui.done();
+    outcome
+}
+
+/// The seconds a service can be asked to wait.
+fn wait(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 0..=30) => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err("not a whole number of seconds from 0 to 30".to_owned()),
+    }
+}
+
+/// The same, where 0 means not at all.
+fn wish(wait: Duration) -> Option<Duration> {
+    (!wait.is_zero()).then_some(wait)
+}

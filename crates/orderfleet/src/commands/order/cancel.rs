@@ -1,0 +1,47 @@
+//! `order cancel`.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Args as ClapArgs;
+use console::style;
+use events::OrderId;
+use serde_json::json;
+
+use super::{PATIENCE, Services, story, wait, wish};
+use crate::{client::patiently, ui::Ui};
+
+/// Arguments of `order cancel`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The order.
+    #[arg(value_name = "ID")]
+    order_id: OrderId,
+
+    /// Why, in your own words.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// How long to wait for the outcome; 0 only asks for it.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = wait)]
+    wait: Duration,
+}
+
+/// Asks for the order to be cancelled.
+pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let Args { order_id, reason, wait } = args;
+    ui.step("cancelling the order");
+    let cancel = || services.orders.cancel(order_id, reason.as_deref(), wish(wait));
+    let answer = patiently(PATIENCE, cancel).await?;
+    ui.done();
+    match &answer.order {
+        Some(order) => {
+            ui.object(&json!(order));
+            story::order(order).into_iter().for_each(|line| ui.say(line));
+        }
+        None => {
+            ui.object(&json!({"order_id": order_id, "status": answer.status}));
+            ui.say(format_args!("{} the wish to cancel order {order_id} is accepted", style("✓").green()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

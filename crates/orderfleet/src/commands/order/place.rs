@@ -1,0 +1,91 @@
+//! `order place`.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::Args as ClapArgs;
+use console::style;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{PATIENCE, Services, line, story, wait, wish};
+use crate::{
+    client::{OrderBody, OrderLine, Placed, patiently},
+    ui::Ui,
+};
+
+pub(super) const EXAMPLES: &str = "\
+Cards that the gateway simulator declines: tok_charge_declined, tok_insufficient_funds, tok_expired_card.
+
+Exit codes: 0 the order is accepted, whatever becomes of it; 1 it is not, or nobody knows. Then give the same --key
+again: that cannot place it twice.";
+
+/// Arguments of `order place`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// What to buy, prices in minor units (1999 is 19.99 EUR).
+    #[arg(value_name = "SKU=QUANTITY@PRICE", default_value = "TSHIRT-BLACK-M=1@1999", value_parser = line::read)]
+    lines: Vec<OrderLine>,
+
+    /// Who buys.
+    #[arg(long, value_name = "ID", default_value = "c-1001")]
+    customer: String,
+
+    /// Currency of all prices.
+    #[arg(long, value_name = "CODE", default_value = "EUR")]
+    currency: String,
+
+    /// The gateway's token for the card.
+    #[arg(long, visible_alias = "payment-method", value_name = "TOKEN", default_value = "tok_visa")]
+    card: String,
+
+    /// The idempotency key: the same key is the same order [default: a fresh one].
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+
+    /// How long to wait for the outcome; 0 only places the order.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = wait)]
+    wait: Duration,
+}
+
+/// Places the order.
+pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let Args { lines, customer, currency, card, key, wait } = args;
+    let body = OrderBody { customer_id: customer, currency, payment_method: card, lines };
+    let key = key.unwrap_or_else(fresh_key);
+    ui.step("placing the order");
+    let place = || services.orders.place(&body, Some(&key), wish(wait));
+    let placed = patiently(PATIENCE, place).await.map_err(|error| {
+        let again =
+            error.is_transient().then(|| format!("the order may be placed; try again with --key {key}"));
+        let error = anyhow::Error::from(error);
+        match again {
+            Some(again) => error.context(again),
+            None => error.context("the order was not placed"),
+        }
+    })?;
+    ui.done();
+    tell(ui, &placed, &key);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(ui: &Ui, placed: &Placed, key: &str) {
+    let Placed { order_id, status, order, .. } = placed;
+    match order {
+        Some(order) => {
+            ui.object(&json!(order));
+            story::order(order).into_iter().for_each(|line| ui.say(line));
+        }
+        None => {
+            ui.object(&json!({"order_id": order_id, "status": status, "idempotency_key": key}));
+            ui.say(format_args!("{} order {order_id} is accepted", style("✓").green()));
+        }
+    }
+    if !status.is_terminal() {
+        ui.note(format_args!("follow it with: cargo fleet order watch {order_id}"));
+    }
+}
+
+fn fresh_key() -> String {
+    #[expect(clippy::disallowed_methods, reason = "each call of the program means an order of its own")]
+    Uuid::new_v4().to_string()
+}

@@ -1,0 +1,126 @@
+//! What came of a load, as the callers saw it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use events::OrderId;
+use hdrhistogram::Histogram;
+
+/// Longest latency that is told apart, in microseconds: ten minutes.
+const LONGEST: u64 = 600_000_000;
+/// Surprises that are kept; any further ones are only counted.
+const MOST_SURPRISES: usize = 20;
+
+/// What came of a load.
+#[derive(Debug)]
+pub struct Results {
+    /// The orders that callers were told are accepted, in the order of the answers; each once.
+    pub accepted: Vec<OrderId>,
+    /// Orders by how they ended, such as `confirmed` or `cancelled: out_of_stock`.
+    pub outcomes: BTreeMap<String, u64>,
+    /// From the moment an order was due until it was accepted.
+    pub acceptance: Latency,
+    /// From the moment an order was due until its caller could read that it is confirmed or cancelled.
+    pub decision: Latency,
+    /// Requests that were sent again because the fleet was away or asked for patience.
+    pub retries: u64,
+    /// From the first order to the last decision.
+    pub elapsed: Duration,
+    /// Answers that should not have been: the first ones.
+    pub surprises: Vec<String>,
+    /// All of them.
+    pub surprise_count: u64,
+}
+
+/// How long things took. Counted from when they were due, so a fleet that keeps callers waiting is not
+/// flattered by the calls it prevented.
+#[derive(Debug, Clone)]
+pub struct Latency(Histogram<u64>);
+
+impl Default for Latency {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "the bounds are constants that suit each other")]
+        let histogram = Histogram::new_with_bounds(1, LONGEST, 3).expect("valid bounds");
+        Self(histogram)
+    }
+}
+
+impl Latency {
+    pub(super) fn record(&mut self, took: Duration) {
+        self.0.saturating_record(u64::try_from(took.as_micros()).unwrap_or(LONGEST));
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The time within which this share of them was done, 0.5 for the median.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Duration {
+        Duration::from_micros(self.0.value_at_quantile(share))
+    }
+
+    /// The longest.
+    #[must_use]
+    pub fn max(&self) -> Duration {
+        Duration::from_micros(self.0.max())
+    }
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self {
+            accepted: Vec::new(),
+            outcomes: BTreeMap::new(),
+            acceptance: Latency::default(),
+            decision: Latency::default(),
+            retries: 0,
+            elapsed: Duration::ZERO,
+            surprises: Vec::new(),
+            surprise_count: 0,
+        }
+    }
+}
+
+impl Results {
+    pub(super) fn ended(&mut self, how: String) {
+        *self.outcomes.entry(how).or_default() += 1;
+    }
+
+    pub(super) fn surprise(&mut self, what: String) {
+        self.surprise_count += 1;
+        if self.surprises.len() < MOST_SURPRISES {
+            self.surprises.push(what);
+        }
+    }
+
+    /// How many orders have ended, one way or the other.
+    #[must_use]
+    pub fn decided(&self) -> u64 {
+        self.decision.count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_what_was_recorded() {
+        let mut latency = Latency::default();
+        (1..=100).for_each(|millis| latency.record(Duration::from_millis(millis)));
+        let near = |took: Duration, millis: u64| took.as_millis().abs_diff(u128::from(millis)) <= 1;
+        assert!(
+            near(latency.quantile(0.5), 50) && near(latency.quantile(0.99), 99) && near(latency.max(), 100)
+        );
+        assert_eq!(latency.count(), 100);
+    }
+
+    #[test]
+    fn surprises_are_all_counted_and_some_kept() {
+        let mut results = Results::default();
+        (0..100).for_each(|number| results.surprise(number.to_string()));
+        assert_eq!((results.surprise_count, results.surprises.len()), (100, MOST_SURPRISES));
+    }
+}

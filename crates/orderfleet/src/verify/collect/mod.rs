@@ -1,0 +1,122 @@
+//! Collecting the evidence from a running fleet.
+//!
+//! The streams are cut downstream first: what a message follows from was stored before it, so it is mostly part of a
+//! cut made later. Mostly, because the streams feed one another in a circle; what looks wrong for that reason alone
+//! is gone at the next look (see `run`). Everything that is compared with the streams is read after them and so knows
+//! at least as much; the stock, which says of which moment it is, before them. Each look reads only what has come
+//! since the one before.
+
+mod ledger;
+mod streams;
+mod trail;
+
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use events::Timestamp;
+use messaging::jetstream::JetStream;
+use tokio::time::Instant;
+
+use super::{
+    evidence::{Evidence, Level, StockEvidence},
+    run::{Progress, Target},
+};
+use crate::{
+    broker,
+    client::{self, AuditClient, CallError, Endpoint, StockClient, StockLevel},
+};
+
+/// How long a service that does not answer is asked again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Pause between two looks at a trail that is behind.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How often the stock is listed in the hope that it does not move meanwhile.
+const STOCK_LISTINGS: usize = 5;
+
+/// Told how far the collecting has come.
+pub(super) type Listener = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// Reads a fleet's evidence, look by look.
+pub(super) struct Collector {
+    js: JetStream,
+    gateway: Endpoint,
+    audit: AuditClient,
+    stock: StockClient,
+    listener: Listener,
+    evidence: Evidence,
+    /// The last dead letter read.
+    letters: u64,
+    /// The trail has proved itself.
+    proved: bool,
+}
+
+impl Collector {
+    pub(super) async fn connect(target: &Target, listener: Listener) -> anyhow::Result<Self> {
+        let Target { nats_url, gateway_url, audit_url, inventory_url } = target;
+        Ok(Self {
+            gateway: Endpoint::new(gateway_url).context("the card gateway")?,
+            audit: AuditClient::new(audit_url).context("audit-service")?,
+            stock: StockClient::new(inventory_url).context("inventory-service")?,
+            js: broker::connect(nats_url, "verify").await?,
+            listener,
+            evidence: Evidence::default(),
+            letters: 0,
+            proved: false,
+        })
+    }
+
+    /// What has been read so far.
+    pub(super) fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Reads what has come into the streams; says whether anything has.
+    pub(super) async fn look_at_streams(&mut self) -> anyhow::Result<bool> {
+        self.evidence.as_of = now();
+        streams::extend(&self.js, &mut self.evidence.streams, &self.listener).await
+    }
+
+    /// Reads everything, the trail as soon as it has what the streams had or `deadline` has passed.
+    pub(super) async fn look_at_everything(&mut self, deadline: Instant) -> anyhow::Result<()> {
+        self.evidence.stock = self.list_stock().await?;
+        self.look_at_streams().await?;
+        streams::dead_letters(&self.js, &mut self.letters, &mut self.evidence.dead_letters).await?;
+        ledger::extend(&self.gateway, &mut self.evidence.ledger, &self.listener).await?;
+        let (streams, audit) = (&self.evidence.streams, &mut self.evidence.audit);
+        trail::catch_up(&self.audit, streams, deadline).await?;
+        trail::extend(&self.audit, streams, &mut audit.streams, &self.listener).await?;
+        if !self.proved {
+            audit.flaws = trail::flaws(&self.audit, &self.listener).await?;
+            self.proved = true;
+        }
+        Ok(())
+    }
+
+    /// The levels, all of one moment; `None` when there was no such moment.
+    async fn list_stock(&self) -> anyhow::Result<Option<StockEvidence>> {
+        for _attempt in 0..STOCK_LISTINGS {
+            let stock = patiently("inventory-service", || self.stock.all()).await?;
+            let Some(at) = stock.at else { continue };
+            let pieces = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            let level = |level: StockLevel| {
+                let amounts = Level { on_hand: pieces(level.on_hand), reserved: pieces(level.reserved) };
+                (level.sku, amounts)
+            };
+            let levels: BTreeMap<String, Level> = stock.levels.into_iter().map(level).collect();
+            return Ok(Some(StockEvidence { at, levels }));
+        }
+        Ok(None)
+    }
+}
+
+/// Asks again for a while when a service does not answer.
+async fn patiently<T, F>(whom: &str, ask: impl Fn() -> F) -> anyhow::Result<T>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    client::patiently(PATIENCE, ask).await.with_context(|| format!("{whom} cannot be asked"))
+}
+
+fn now() -> Timestamp {
+    Timestamp(i64::try_from(runtime::Clock::system().unix_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,200 @@
+//! Reading the audit trail, and having it prove itself.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use anyhow::Context;
+use events::catalogue::REQUESTS;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use super::{Listener, PAUSE, patiently};
+use crate::{
+    client::{AuditClient, Digest, Integrity, StreamIntegrity, Stretch},
+    verify::{
+        evidence::{AuditRow, StreamEvidence, TrailFlaw},
+        run::Progress,
+    },
+};
+
+const WHOM: &str = "audit-service";
+
+/// Waits until the trail holds what the streams held, or the deadline has passed.
+pub(super) async fn catch_up(
+    audit: &AuditClient,
+    streams: &BTreeMap<String, StreamEvidence>,
+    deadline: Instant,
+) -> anyhow::Result<()> {
+    let newest = streams.get(REQUESTS.name).map_or(0, |stream| stream.last);
+    loop {
+        let page = patiently(WHOM, || audit.digests(REQUESTS.name, newest)).await?;
+        let reached = |stream: &str| page.complete_up_to.get(stream).copied().unwrap_or(0);
+        let behind = streams.iter().any(|(name, stream)| reached(name) < stream.last);
+        if !behind || Instant::now() >= deadline {
+            return Ok(());
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Reads what the trail holds of each stream beyond what was read before.
+pub(super) async fn extend(
+    audit: &AuditClient,
+    streams: &BTreeMap<String, StreamEvidence>,
+    rows: &mut BTreeMap<String, Vec<AuditRow>>,
+    listener: &Listener,
+) -> anyhow::Result<()> {
+    let after = |name: &str, stream: &StreamEvidence| {
+        let read = rows.get(name).and_then(|rows| rows.last());
+        read.map_or(stream.first.saturating_sub(1), |row| row.sequence)
+    };
+    let parts: Vec<_> =
+        streams.iter().map(|(name, stream)| (name.clone(), after(name, stream), stream.last)).collect();
+    let total = parts.iter().map(|(_, after, last)| last.saturating_sub(*after)).sum();
+    let read = Arc::new(AtomicU64::new(0));
+    let mut reading = JoinSet::new();
+    for (name, after, last) in parts {
+        let (audit, read, listener) = (audit.clone(), Arc::clone(&read), Arc::clone(listener));
+        reading.spawn(async move {
+            let part = read_stream(&audit, &name, after, last, |count| {
+                let read = read.fetch_add(count, Ordering::Relaxed) + count;
+                listener(Progress::Trail { read, total });
+            });
+            let part = part.await?;
+            anyhow::Ok((name, part))
+        });
+    }
+    while let Some(part) = reading.join_next().await {
+        let (name, part) = part.context("reading the audit trail ended early")??;
+        rows.entry(name).or_default().extend(part);
+    }
+    Ok(())
+}
+
+async fn read_stream(
+    audit: &AuditClient,
+    stream: &str,
+    mut after: u64,
+    last: u64,
+    seen: impl Fn(u64),
+) -> anyhow::Result<Vec<AuditRow>> {
+    let mut rows = Vec::with_capacity(usize::try_from(last.saturating_sub(after)).unwrap_or(0));
+    while after < last {
+        let page = patiently(WHOM, || audit.digests(stream, after)).await?;
+        for digest in &page.events {
+            rows.push(row(stream, digest)?);
+        }
+        seen(page.events.len() as u64);
+        match page.events.last() {
+            Some(newest) if page.next_cursor.is_some() => after = newest.sequence,
+            Some(_) | None => break,
+        }
+    }
+    rows.retain(|row| row.sequence <= last);
+    Ok(rows)
+}
+
+/// The hash is cut to the length that [`crate::verify::Recorded::hash_of`] has.
+fn row(stream: &str, digest: &Digest) -> anyhow::Result<AuditRow> {
+    let Digest { sequence, sha256 } = digest;
+    let head = sha256.get(..16).and_then(|head| u64::from_str_radix(head, 16).ok());
+    let body =
+        head.with_context(|| format!("{WHOM} gives {sha256:?} as the SHA-256 of {stream}:{sequence}"))?;
+    Ok(AuditRow { sequence: *sequence, body })
+}
+
+/// Has the trail look at its own hashes; says what it finds.
+pub(super) async fn flaws(audit: &AuditClient, listener: &Listener) -> anyhow::Result<Vec<TrailFlaw>> {
+    let (mut next, mut proved, mut flaws) = (None, 0, Vec::new());
+    loop {
+        let report = patiently(WHOM, || audit.integrity(next.as_ref())).await?;
+        for flaw in told(&report) {
+            // What was taken out is told each time.
+            if !flaws.contains(&flaw) {
+                flaws.push(flaw);
+            }
+        }
+        let Some(verification) = report.verification else { return Ok(flaws) };
+        proved += verification.verified;
+        listener(Progress::Proof { verified: proved });
+        match verification.next {
+            Some(further) => next = Some(further),
+            None => return Ok(flaws),
+        }
+    }
+}
+
+/// What a report finds wrong.
+fn told(report: &Integrity) -> Vec<TrailFlaw> {
+    let removed = report.streams.iter().flat_map(|StreamIntegrity { stream, removed }| {
+        removed.iter().map(move |Stretch { from, to }| TrailFlaw {
+            place: format!("{stream}:{from}"),
+            what: format!("the audit trail had {from} to {to}, and they were taken out"),
+        })
+    });
+    let broken = report.verification.iter().flat_map(|verification| &verification.broken).map(|broken| {
+        let what = match broken.what.as_str() {
+            "columns" => "what the audit trail finds it by is not what its body says".to_owned(),
+            "hash" => "the chain of hashes breaks here: it, or what stood before it, was changed".to_owned(),
+            other => format!("the audit trail finds it changed ({other})"),
+        };
+        TrailFlaw { place: format!("{}:{}", broken.stream, broken.sequence), what }
+    });
+    let mut flaws: Vec<TrailFlaw> = removed.chain(broken).collect();
+    let proved = report.verification.as_ref().is_none_or(|verification| verification.ok);
+    if flaws.is_empty() && !(report.intact && proved) {
+        let what = "it says that it is not intact, without saying where".to_owned();
+        flaws.push(TrailFlaw { place: "audit".to_owned(), what });
+    }
+    flaws
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(report: serde_json::Value) -> Vec<(String, String)> {
+        let report: Integrity = serde_json::from_value(report).expect("it is a report");
+        told(&report).into_iter().map(|flaw| (flaw.place, flaw.what)).collect()
+    }
+
+    #[test]
+    fn a_trail_that_is_intact_has_no_flaws() {
+        let report = serde_json::json!({"intact": true, "complete": false,
+            "streams": [{"stream": "ORDERS", "removed": [], "gaps": [{"from": 1, "to": 2}]}],
+            "verification": {"ok": true, "verified": 9, "finished": true, "broken": []}});
+        assert_eq!(found(report), []);
+    }
+
+    #[test]
+    fn whatever_was_done_to_it_is_named() {
+        let report = serde_json::json!({"intact": false, "complete": false,
+            "streams": [{"stream": "ORDERS", "removed": [{"from": 9, "to": 11}]}],
+            "verification": {"ok": false, "verified": 9, "finished": true,
+                "broken": [{"stream": "PAYMENTS", "sequence": 7, "what": "hash"},
+                    {"stream": "NOTIFICATIONS", "sequence": 2, "what": "columns"}]}});
+        let places: Vec<String> = found(report).into_iter().map(|(place, _)| place).collect();
+        assert_eq!(places, ["ORDERS:9", "PAYMENTS:7", "NOTIFICATIONS:2"]);
+        let silent = serde_json::json!({"intact": false, "complete": false, "streams": []});
+        assert_eq!(found(silent)[0].0, "audit");
+    }
+
+    #[test]
+    fn hashes_of_both_sides_are_the_same() {
+        use sha2::Digest as _;
+        let body = br#"{"id":1}"#;
+        let sha256: String = sha2::Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let told = row("ORDERS", &Digest { sequence: 1, sha256 }).expect("a hash");
+        assert_eq!(told.body, crate::verify::Recorded::hash_of(body));
+        for nonsense in ["", "é", "zzzzzzzzzzzzzzzzzzzz"] {
+            assert!(row("ORDERS", &Digest { sequence: 1, sha256: nonsense.to_owned() }).is_err());
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `GET /orders`: the orders, newest first, page by page.
+
+use axum::{Json, extract::State};
+use runtime::{Problem, http::Query};
+
+use super::{
+    PATIENCE, Shared, cursor, problems,
+    schema::ProblemView,
+    view::{OrderPage, OrderView, Status},
+};
+use crate::{intake, projection::change::Stage, read_model::Filter};
+
+/// Orders of a page, unless the caller says how many.
+const LIMIT: i64 = 20;
+/// Most orders of a page.
+const MAX_LIMIT: i64 = 100;
+/// Most characters of an unknown parameter that the answer repeats.
+const SHOWN: usize = 40;
+
+/// List orders
+///
+/// Newest first. Follow `next_cursor` for more: orders that are placed meanwhile move nothing to another
+/// page. The first page reflects everything accepted before the call.
+#[utoipa::path(
+    get,
+    path = "/orders",
+    tag = "orders",
+    operation_id = "list_orders",
+    params(
+        ("customer_id" = Option<String>, Query, description = "Only this customer's"),
+        ("status" = Option<Status>, Query, description = "Only those that have come exactly so far"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Most orders of the page; 20 unless given"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, with the same filter"),
+    ),
+    responses(
+        (status = 200, description = "Some orders", body = OrderPage),
+        (status = 400, description = "A parameter is wrong", body = ProblemView, content_type = "application/problem+json"),
+        (status = 503, description = "Not now", body = ProblemView, content_type = "application/problem+json",
+            headers(("Retry-After" = u32))),
+    )
+)]
+pub(super) async fn list(
+    State(api): Shared,
+    Query(parameters): Query<Vec<(String, String)>>,
+) -> Result<Json<OrderPage>, Problem> {
+    let Wanted { filter, limit } = Wanted::read(parameters)?;
+    // Later pages hold what is older than the first one.
+    if filter.before.is_none() && api.reflection.of_everything_accepted(PATIENCE).await.is_err() {
+        return Err(problems::list_behind());
+    }
+    // One more tells whether there is a next page.
+    let found = api.orders.list(&filter, limit + 1).await;
+    let mut orders = found.map_err(|error| problems::database(&error))?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = orders.len() > limit;
+    orders.truncate(limit);
+    let last = orders.last().filter(|_| more);
+    let next_cursor = last.map(|order| cursor::write(order.place, &filter));
+    let orders = orders.into_iter().map(OrderView::from).collect();
+    Ok(Json(OrderPage { orders, next_cursor }))
+}
+
+/// What a caller wants listed.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    filter: Filter,
+    limit: i64,
+}
+
+impl Wanted {
+    fn read(parameters: Vec<(String, String)>) -> Result<Self, Problem> {
+        let [mut customer_id, mut status, mut limit, mut cursor] = [const { None }; 4];
+        for (name, value) in parameters {
+            let slot = match name.as_str() {
+                "customer_id" => &mut customer_id,
+                "status" => &mut status,
+                "limit" => &mut limit,
+                "cursor" => &mut cursor,
+                _ => return Err(unknown(&name)),
+            };
+            if slot.replace(value).is_some() {
+                return Err(problems::parameter(&name, "is given more than once"));
+            }
+        }
+        let customer_id = customer_id.map(read_customer_id).transpose()?;
+        let stage = status.as_deref().map(read_status).transpose()?;
+        let limit = limit.as_deref().map_or(Ok(LIMIT), read_limit)?;
+        let filter = Filter { customer_id, stage, before: None };
+        let before = cursor.as_deref().map(|text| read_cursor(text, &filter)).transpose()?;
+        Ok(Self { filter: Filter { before, ..filter }, limit })
+    }
+}
+
+fn unknown(name: &str) -> Problem {
+    let name: String = name.chars().take(SHOWN).collect();
+    problems::parameter(&name, "is unknown; known are customer_id, status, limit, cursor")
+}
+
+fn read_customer_id(text: String) -> Result<String, Problem> {
+    if intake::is_customer_id(&text) {
+        Ok(text)
+    } else {
+        Err(problems::parameter("customer_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : @ -"))
+    }
+}
+
+fn read_status(text: &str) -> Result<Stage, Problem> {
+    let found = Status::ALL.into_iter().find(|(name, _)| *name == text);
+    found.map(|(_, stage)| stage).ok_or_else(|| {
+        let names: Vec<_> = Status::ALL.iter().map(|(name, _)| *name).collect();
+        problems::parameter("status", &format!("must be one of {}", names.join(", ")))
+    })
+}
+
+fn read_limit(text: &str) -> Result<i64, Problem> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|limit| digits && (1..=MAX_LIMIT).contains(limit));
+    number
+        .ok_or_else(|| problems::parameter("limit", &format!("must be a whole number from 1 to {MAX_LIMIT}")))
+}
+
+fn read_cursor(text: &str, filter: &Filter) -> Result<i64, Problem> {
+    cursor::read(text, filter).ok_or_else(|| {
+        problems::parameter(
+            "cursor",
+            "must be the next_cursor of a page with the same customer_id and status",
+        )
+    })
+}

@@ -1,0 +1,162 @@
+//! A fleet of real processes with products in stock, and what every test asks of it at the end.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::{Context, ensure};
+use events::OrderId;
+use orderfleet::{
+    client::{AuditClient, OrderBody, OrderClient, OrderLine, StockClient},
+    fleet::{Fleet, FleetOptions, Proc},
+    load::{Load, Mix, Options, Plan, Results},
+    verify::{self, Expectations, Report, Target},
+};
+use testkit::eventually;
+
+/// How long a condition may take that is met at once on an idle machine.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// How long everything may take to finish when the load is over.
+const SETTLE: Duration = Duration::from_secs(120);
+
+/// A fleet, and those who call it.
+pub(crate) struct Shop {
+    pub(crate) fleet: Fleet,
+    pub(crate) orders: OrderClient,
+    pub(crate) stock: StockClient,
+    pub(crate) audit: AuditClient,
+}
+
+impl Shop {
+    /// Starts the fleet.
+    pub(crate) async fn open(options: FleetOptions) -> anyhow::Result<Self> {
+        let fleet = Fleet::start(options).await?;
+        Ok(Self {
+            orders: OrderClient::new(&fleet.url("order-service")?)?,
+            stock: StockClient::new(&fleet.url("inventory-service")?)?,
+            audit: AuditClient::new(&fleet.url("audit-service")?)?,
+            fleet,
+        })
+    }
+
+    /// Puts in stock what the plan needs, and begins to place its orders at every order service.
+    pub(crate) async fn load(&self, plan: Plan) -> anyhow::Result<Load> {
+        for (sku, pieces) in plan.stock() {
+            self.stock.set(sku, pieces, Some(&plan.run)).await?;
+        }
+        let clients = self.replicas("order-service").into_iter().map(|proc| OrderClient::new(&proc.url()));
+        Ok(Load::start(plan, clients.collect::<Result<_, _>>()?, Options::default()))
+    }
+
+    /// All replicas of a service.
+    pub(crate) fn replicas(&self, service: &str) -> Vec<Arc<Proc>> {
+        self.fleet.processes().into_iter().filter(|proc| proc.service() == service).collect()
+    }
+
+    /// Verifies that the promise holds for everything, and that nothing is open.
+    pub(crate) async fn verify(&self, accepted: Vec<OrderId>) -> anyhow::Result<Report> {
+        let expected = Expectations { complete: true, accepted, ..Expectations::default() };
+        let options = verify::Options { wait: SETTLE };
+        let report = verify::run(&Target::of(&self.fleet)?, &expected, &options, |_| {}).await?;
+        let broken: Vec<_> = report.checks.iter().filter(|check| !check.violations.is_empty()).collect();
+        ensure!(report.holds(), "the promise is broken: {broken:#?}");
+        ensure!(report.settled, "something is still open: {:#?}", report.open_orders);
+        Ok(report)
+    }
+
+    /// Waits for the load, and verifies that its callers saw nothing strange and that the promise holds.
+    pub(crate) async fn verify_load(&self, load: Load) -> anyhow::Result<(Results, Report)> {
+        let results = load.finish().await?;
+        let (count, first) = (results.surprise_count, &results.surprises);
+        ensure!(count == 0, "{count} unexpected answers: {first:#?}");
+        let report = self.verify(results.accepted.clone()).await?;
+        ensure!(report.summary.orders >= results.accepted.len() as u64, "orders are missing: {report:#?}");
+        Ok((results, report))
+    }
+
+    /// The one replica that leads the journal of `service`, and the others.
+    pub(crate) async fn leader(&self, service: &str, journal: &str) -> (Arc<Proc>, Vec<Arc<Proc>>) {
+        eventually(SOON, "exactly one leader", async || {
+            let mut leaders = Vec::new();
+            let mut others = Vec::new();
+            for proc in self.replicas(service) {
+                let leads = proc.is_running() && leads(&proc, journal).await;
+                if leads { leaders.push(proc) } else { others.push(proc) }
+            }
+            let only = leaders.pop().filter(|_| leaders.is_empty());
+            only.map(|leader| (leader, others))
+        })
+        .await
+    }
+
+    /// Stops everything in order; every process must end well.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        for exit in self.fleet.shutdown().await? {
+            ensure!(exit.status.success(), "{} ended with {}", exit.name, exit.status);
+        }
+        Ok(())
+    }
+}
+
+/// Whether the process says of itself that it leads the journal.
+pub(crate) async fn leads(proc: &Proc, journal: &str) -> bool {
+    metric(proc, &format!("journal_leader{{journal=\"{journal}\"}}")).await == Some(1.0)
+}
+
+/// One metric of a process, by its name and labels; `None` when it is not there or nobody answers.
+pub(crate) async fn metric(proc: &Proc, name: &str) -> Option<f64> {
+    let answer = reqwest::get(format!("{}/metrics", proc.url())).await.ok()?;
+    let text = answer.text().await.ok()?;
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+/// A busy day in the shop: so many orders, so many of them per second.
+pub(crate) fn busy_day(name: &str, orders: u64, rate: f64) -> Plan {
+    Plan { orders, rate, mix: Mix::SHOP, run: name.to_owned() }
+}
+
+/// An order of so many lamps.
+pub(crate) fn lamps(customer: &str, quantity: u32) -> OrderBody {
+    OrderBody {
+        customer_id: customer.to_owned(),
+        currency: "EUR".to_owned(),
+        payment_method: "tok_visa".to_owned(),
+        lines: vec![OrderLine { sku: "LAMP".to_owned(), quantity, unit_price: 3_900 }],
+    }
+}
+
+/// The epochs of a journal's writers in the order of its messages, each once per run of messages.
+pub(crate) async fn writers(shop: &Shop, journal: &'static str) -> anyhow::Result<Vec<u64>> {
+    let mut epochs = Vec::new();
+    for message in stored(shop, journal).await? {
+        let epoch = message.headers.get("Fleet-Epoch").context("a message without its epoch")?.parse()?;
+        if epochs.last() != Some(&epoch) {
+            epochs.push(epoch);
+        }
+    }
+    Ok(epochs)
+}
+
+/// Every message of a stream, as any subscriber would get it.
+pub(crate) async fn stored(shop: &Shop, stream: &'static str) -> anyhow::Result<Vec<messaging::log::Stored>> {
+    use messaging::{
+        jetstream::{ConnectOptions, JetStream},
+        log::Log,
+    };
+    let (urls, service, instance) = (shop.fleet.broker().url(), "tests".to_owned(), "reader".to_owned());
+    let log = JetStream::connect(ConnectOptions { urls, service, instance }).await?;
+    log.connected().wait_for(|connected| *connected).await?;
+    let extent = log.extent(stream).await?;
+    let mut messages = Vec::new();
+    for sequence in extent.first..=extent.last {
+        messages.extend(log.get(stream, sequence).await?);
+    }
+    Ok(messages)
+}
+
+/// Messages by subject.
+pub(crate) fn by_subject(messages: &[messaging::log::Stored]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for message in messages {
+        *counts.entry(message.subject.as_str()).or_default() += 1;
+    }
+    counts
+}
