@@ -106,7 +106,10 @@ async fn a_busy_day_ends_as_promised() -> anyhow::Result<()> {
     let (results, report) = shop.verify_load(load).await?;
     assert_eq!((results.accepted.len(), results.decided()), (500, 500));
     for reason in ["customer", "out_of_stock", "payment_declined", "unknown_sku"] {
-        assert!(report.summary.cancelled.contains_key(reason), "none was cancelled for {reason}: {report:#?}");
+        assert!(
+            report.summary.cancelled.contains_key(reason),
+            "none was cancelled for {reason}: {report:#?}"
+        );
     }
     shop.close().await
 }

@@ -16,7 +16,8 @@ async fn fifty_at_once_under_one_key_are_one_order_and_one_charge() -> anyhow::R
     let shop = Shop::open(FleetOptions::temporary().replicas("order-service", 2)).await?;
     shop.stock.set("LAMP", 100, None).await?;
     let replicas = shop.replicas("order-service");
-    let clients: Vec<_> = replicas.iter().map(|proc| OrderClient::new(&proc.url())).collect::<Result<_, _>>()?;
+    let clients: Vec<_> =
+        replicas.iter().map(|proc| OrderClient::new(&proc.url())).collect::<Result<_, _>>()?;
     let body = lamps("ada", 1);
     let calls = (0..50).map(|call| clients[call % clients.len()].place(&body, Some("once"), None));
     let mut ids = BTreeSet::new();
@@ -29,7 +30,8 @@ async fn fifty_at_once_under_one_key_are_one_order_and_one_charge() -> anyhow::R
 
     let other = lamps("ada", 2);
     for client in &clients {
-        let refusal = client.place(&other, Some("once"), None).await.expect_err("another order under the key");
+        let refusal =
+            client.place(&other, Some("once"), None).await.expect_err("another order under the key");
         assert_eq!(refusal.code(), Some(422), "{refusal}");
     }
     // Keys belong to their customer.

@@ -1,5 +1,6 @@
 //! What orderfleet promises, tested on the real processes; and its architecture, tested on its sources.
 
+mod cold_start;
 mod flow;
 mod idempotency;
 mod leadership;

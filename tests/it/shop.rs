@@ -4,6 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
 use events::OrderId;
+use messaging::{
+    jetstream::{ConnectOptions, JetStream},
+    log::{Log, Stored},
+};
 use orderfleet::{
     client::{AuditClient, OrderBody, OrderClient, OrderLine, StockClient},
     fleet::{Fleet, FleetOptions, Proc},
@@ -135,15 +139,17 @@ pub(crate) async fn writers(shop: &Shop, journal: &'static str) -> anyhow::Resul
     Ok(epochs)
 }
 
-/// Every message of a stream, as any subscriber would get it.
-pub(crate) async fn stored(shop: &Shop, stream: &'static str) -> anyhow::Result<Vec<messaging::log::Stored>> {
-    use messaging::{
-        jetstream::{ConnectOptions, JetStream},
-        log::Log,
-    };
+/// A connection to the broker of the fleet, as any program of the user's could have one.
+pub(crate) async fn log(shop: &Shop) -> anyhow::Result<JetStream> {
     let (urls, service, instance) = (shop.fleet.broker().url(), "tests".to_owned(), "reader".to_owned());
     let log = JetStream::connect(ConnectOptions { urls, service, instance }).await?;
     log.connected().wait_for(|connected| *connected).await?;
+    Ok(log)
+}
+
+/// Every message of a stream.
+pub(crate) async fn stored(shop: &Shop, stream: &'static str) -> anyhow::Result<Vec<Stored>> {
+    let log = log(shop).await?;
     let extent = log.extent(stream).await?;
     let mut messages = Vec::new();
     for sequence in extent.first..=extent.last {
@@ -153,7 +159,7 @@ pub(crate) async fn stored(shop: &Shop, stream: &'static str) -> anyhow::Result<
 }
 
 /// Messages by subject.
-pub(crate) fn by_subject(messages: &[messaging::log::Stored]) -> BTreeMap<&str, usize> {
+pub(crate) fn by_subject(messages: &[Stored]) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
     for message in messages {
         *counts.entry(message.subject.as_str()).or_default() += 1;

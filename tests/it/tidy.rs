@@ -127,20 +127,37 @@ fn one_spelling_for_directory_package_and_binary() {
 #[test]
 fn deciding_is_pure() {
     let banned = [
-        "async ", ".await", "tokio", "tracing", "axum", "sqlx", "prometheus", "reqwest", "SystemTime",
-        "Instant", "std::fs", "std::net", "std::env", "std::thread", "HashMap", "HashSet",
+        "async ",
+        ".await",
+        "tokio",
+        "tracing",
+        "axum",
+        "sqlx",
+        "prometheus",
+        "reqwest",
+        "SystemTime",
+        "Instant",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::thread",
+        "HashMap",
+        "HashSet",
     ];
     let mut offences = Vec::new();
     let mut seen = 0;
     for (name, text) in sources() {
-        let part = |dir: &str| name.contains(&format!("/src/{dir}.rs")) || name.contains(&format!("/src/{dir}/"));
+        let part =
+            |dir: &str| name.contains(&format!("/src/{dir}.rs")) || name.contains(&format!("/src/{dir}/"));
         if !name.starts_with("services/") || !(part("domain") || part("decider")) || name.contains("tests") {
             continue;
         }
         seen += 1;
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
-            offences.extend(banned.iter().filter(|word| line.contains(**word)).map(|word| format!("{name}: {word}")));
+            offences.extend(
+                banned.iter().filter(|word| line.contains(**word)).map(|word| format!("{name}: {word}")),
+            );
         }
     }
     assert!(seen >= 4, "the domains are where this test looks");
@@ -168,10 +185,18 @@ fn files_are_short_and_say_what_they_are_for() {
 #[test]
 fn nothing_is_left_over() {
     // Spelled so that this file does not find itself.
-    let banned = ["TO\u{44}O", "FIX\u{4d}E", "#[\u{61}llow(", "#![\u{61}llow(", "#[\u{69}gnore", "unimplemented\u{21}("];
+    let banned = [
+        "TO\u{44}O",
+        "FIX\u{4d}E",
+        "#[\u{61}llow(",
+        "#![\u{61}llow(",
+        "#[\u{69}gnore",
+        "unimplemented\u{21}(",
+    ];
     let mut offences = Vec::new();
     for (name, text) in sources() {
-        offences.extend(banned.iter().filter(|mark| text.contains(**mark)).map(|mark| format!("{name}: {mark}")));
+        offences
+            .extend(banned.iter().filter(|mark| text.contains(**mark)).map(|mark| format!("{name}: {mark}")));
         let is_test = name.starts_with("tests/") || name.contains("/tests/");
         if is_test && text.contains("\u{73}leep(") && !name.ends_with("tests/process/probe.rs") {
             offences.push(format!("{name} sleeps; wait for a condition with a deadline"));
@@ -184,7 +209,8 @@ fn nothing_is_left_over() {
 fn only_the_runtime_reads_the_environment_of_a_service() {
     let mut offences = Vec::new();
     for (name, text) in sources() {
-        let lawful = ["crates/runtime/", "crates/nats-server/", "crates/orderfleet/", "crates/testkit/", "tests/"];
+        let lawful =
+            ["crates/runtime/", "crates/nats-server/", "crates/orderfleet/", "crates/testkit/", "tests/"];
         let in_test = name.contains("/tests/") || name.contains("testing");
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         if code.contains("env::var") && !in_test && !lawful.iter().any(|prefix| name.starts_with(prefix)) {
@@ -207,7 +233,9 @@ fn documents_stay_readable() {
 fn every_place_the_architecture_names_exists() {
     let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
     let is_path = |word: &&str| {
-        ["crates/", "services/", "tests/", "docs/", "docker/", "deployments/"].iter().any(|dir| word.starts_with(dir))
+        ["crates/", "services/", "tests/", "docs/", "docker/", "deployments/"]
+            .iter()
+            .any(|dir| word.starts_with(dir))
     };
     let named: Vec<_> = text.split('`').filter(is_path).filter(|path| !path.contains('*')).collect();
     assert!(named.len() > 10, "it names places");

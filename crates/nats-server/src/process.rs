@@ -117,12 +117,19 @@ impl Process {
         }
     }
 
-    /// Sends SIGSTOP: the process keeps its sockets and memory but runs no more.
+    /// Sends SIGSTOP, and blocks for the moment it takes until the last thread has stopped: the process keeps its
+    /// sockets and memory but runs no more.
     ///
     /// # Errors
     /// When the signal cannot be sent.
     pub fn pause(&self) -> io::Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        let stopped_or_dead = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        match rustix::process::waitid(WaitId::Pid(self.pid), stopped_or_dead) {
+            // It had ended and was collected before.
+            Ok(_) | Err(rustix::io::Errno::CHILD) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Sends SIGCONT after [`Process::pause`].

@@ -2,7 +2,7 @@
 //!
 //! This is where [`runtime`], which knows no broker, and [`messaging`], which knows no process, meet.
 
-mod broker;
+mod settings;
 mod ready;
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use messaging::{
 };
 use runtime::Process;
 
-pub use broker::BrokerConfig;
+pub use settings::{BrokerConfig, JournalArgs};
 
 /// A service that is connected, or trying to be.
 #[derive(Clone)]
@@ -84,9 +84,11 @@ impl Service {
         &self,
         stream: StreamDef,
         decider: D,
+        args: JournalArgs,
     ) -> anyhow::Result<JournalHandle<D::State>> {
         let control = stream.control.with_context(|| format!("{} is no journal", stream.name))?;
-        let config = JournalConfig::new(stream.name, control, self.instance.clone(), self.clock());
+        let mut config = JournalConfig::new(stream.name, control, self.instance.clone(), self.clock());
+        args.apply(&mut config);
         let (dead_letters, metrics) = (self.dead_letters.clone(), self.metrics.clone());
         let (journal, handle) = Journal::new(self.log.clone(), decider, config, dead_letters, metrics);
         let stop = self.process.shutdown().soft().clone();

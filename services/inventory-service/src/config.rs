@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::BrokerConfig;
+use service::{BrokerConfig, JournalArgs};
 
 use crate::domain::Windows;
 
@@ -12,6 +12,10 @@ pub struct Config {
     /// How to reach the broker.
     #[command(flatten)]
     pub broker: BrokerConfig,
+
+    /// How its journal is kept.
+    #[command(flatten)]
+    pub journal: JournalArgs,
 
     /// Seconds for which an adjustment repeated under the same Idempotency-Key is recognised, 10 to 86400
     ///

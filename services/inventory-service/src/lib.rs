@@ -57,7 +57,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
 pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAddr> {
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry())?;
-    let journal = service.journal(INVENTORY, InventoryDecider::new(config.windows()))?;
+    let journal = service.journal(INVENTORY, InventoryDecider::new(config.windows()), config.journal)?;
     let requests = Arc::new(Requests::new(service.commit(REQUESTS)));
 
     let stop = process.shutdown().soft().clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::BrokerConfig;
+use service::{BrokerConfig, JournalArgs};
 
 use crate::domain::Windows;
 
@@ -12,6 +12,10 @@ pub struct Config {
     /// Where the log is.
     #[command(flatten)]
     pub broker: BrokerConfig,
+
+    /// How its journal is kept.
+    #[command(flatten)]
+    pub journal: JournalArgs,
 
     /// Database of the orders that callers read: a SQLite file, or a PostgreSQL server
     ///

@@ -81,7 +81,7 @@ pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAdd
     let store = open(&config.database_url).await?;
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
-    let journal = service.journal(ORDERS, OrderDecider::new(config.windows()))?;
+    let journal = service.journal(ORDERS, OrderDecider::new(config.windows()), config.journal)?;
     count_orders(&process, journal, metrics.clone());
 
     let waiters = Waiters::default();

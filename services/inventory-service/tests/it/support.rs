@@ -16,7 +16,7 @@ use messaging::{
 use reqwest::{Client, RequestBuilder, Response, header::HeaderMap};
 use runtime::Process;
 use serde_json::{Value, json};
-use service::BrokerConfig;
+use service::{BrokerConfig, JournalArgs};
 use testkit::{Broker, eventually};
 use uuid::Uuid;
 
@@ -64,7 +64,7 @@ impl Fleet {
     pub(crate) async fn replica(&self, instance: &str) -> Replica {
         let broker = BrokerConfig { nats_url: self.broker.url(), instance: instance.to_owned() };
         let process = Process::for_tests("inventory-service");
-        let config = Config { broker, adjustment_memory: 600 };
+        let config = Config { broker, journal: JournalArgs::default(), adjustment_memory: 600 };
         let address = inventory_service::serve(config, process.clone()).await.unwrap();
         Replica { process, address, http: Client::builder().no_proxy().build().unwrap() }
     }

@@ -44,11 +44,12 @@ pub(super) async fn find(
     // Before the order is looked at, so that its settlement cannot slip by.
     let patience = wait.map(|wait| Patience::new(&api, order_id, wait, arrived));
     let mut order = api.find(order_id).await?;
-    if let Some(patience) = &patience
-        && !order.stage.is_settled()
-        && let Some(settled) = api.until_settled(patience).await
-    {
-        order = settled;
+    if let Some(patience) = patience.as_ref().filter(|_| !order.stage.is_settled()) {
+        order = match api.until_settled(patience).await {
+            Some(settled) => settled,
+            // It has come as far as it has by now.
+            None => api.find(order_id).await?,
+        };
     }
     let mut response = Json(OrderView::from(order)).into_response();
     if let Some(patience) = &patience {

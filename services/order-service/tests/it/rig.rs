@@ -20,7 +20,7 @@ use messaging::{
 use order_service::Config;
 use projection::testing::{self, Database};
 use runtime::{Clock, Process};
-use service::BrokerConfig;
+use service::{BrokerConfig, JournalArgs};
 use testkit::{Broker, eventually};
 
 use crate::client::Client;
@@ -186,6 +186,7 @@ impl Replica {
 
 pub(crate) fn config(broker: &str, database: &str, instance: &str) -> Config {
     Config {
+        journal: JournalArgs::default(),
         broker: BrokerConfig { nats_url: broker.to_owned(), instance: instance.to_owned() },
         database_url: database.to_owned(),
         order_deadline: Duration::from_secs(86_400),

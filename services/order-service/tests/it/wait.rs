@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use testkit::eventually;
 
 use crate::{
-    client::lamps,
+    client::{Answer, lamps},
     rig::{Rig, SOON, data},
 };
 
@@ -45,6 +46,24 @@ async fn who_waited_long_enough_is_told_that_the_order_is_accepted() {
     let answer = rig.client().place(&lamps("c-1", 1), &[("Prefer", "wait=1")]).await.expect(202);
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert_eq!((answer.text("/status"), answer.header("preference-applied")), ("accepted", "wait=1"));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn who_reads_may_wait_too_and_sees_how_far_the_order_has_come_by_then() {
+    let rig = Rig::start().await;
+    let id = rig.client().place(&lamps("c-1", 1), &[]).await.expect(202).id();
+    rig.client().order(&id).await.expect(200);
+    let read = async |wait: &'static str| {
+        let request = rig.client().request(Method::GET, &format!("/orders/{id}")).header("Prefer", wait);
+        Answer::of(request).await.expect(200)
+    };
+    let (answer, ()) = tokio::join!(read("wait=3"), rig.reserve(&id));
+    assert_eq!((answer.text("/status"), answer.header("preference-applied")), ("awaiting_payment", "wait=3"));
+    let began = Instant::now();
+    let (answer, ()) = tokio::join!(read("wait=25"), rig.capture(&id, 1999));
+    assert_eq!(answer.text("/status"), "confirmed");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     rig.stop().await;
 }
 

@@ -235,6 +235,12 @@ fn wrong_paths(table: &mut Table<'_>) {
         table.add(why, 400, "order_id", request);
     }
     table.add("an unknown order", 404, "no order", get_unknown(table.client));
+    table.add(
+        "reading and waiting for how long",
+        400,
+        "Prefer",
+        get_unknown(table.client).header("Prefer", "wait=soon"),
+    );
     table.add("an unknown path", 404, "/order", table.client.request(Method::GET, "/order"));
     table.method("PUT", Method::PUT, "/orders");
     table.method("DELETE", Method::DELETE, "/orders/0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70");
