@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use messaging::jetstream::{ConnectOptions, JetStream};
 
 /// A broker in reach accepts a connection at once; one that is just starting gets this long.
@@ -21,9 +21,10 @@ async fn connect_within(patience: Duration, url: &str, purpose: &str) -> anyhow:
     let js = JetStream::connect(ConnectOptions { urls: url.to_owned(), service, instance }).await?;
     let mut connected = js.connected();
     let answered = tokio::time::timeout(patience, connected.wait_for(|connected| *connected)).await;
-    answered
-        .with_context(|| format!("no broker answers at {url} (tried for {} s)", patience.as_secs_f64()))?
-        .context("the connection to the broker was given up")?;
+    match answered {
+        Ok(answer) => drop(answer.context("the connection to the broker was given up")?),
+        Err(_too_late) => bail!("no broker answers at {url} (tried for {} s)", patience.as_secs_f64()),
+    }
     Ok(js)
 }
 

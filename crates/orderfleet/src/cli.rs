@@ -18,6 +18,9 @@ Examples:
   cargo fleet up                             run everything, stop with Ctrl-C
   cargo fleet up --fresh                     the same, forgetting earlier orders
   cargo fleet up --replicas order-service=2  with a hot standby
+  cargo fleet stock set TSHIRT-BLACK-M 100   something to sell
+  cargo fleet order place                    buy one of those
+  cargo fleet verify                         prove that nothing was lost, charged twice or sold twice
   cargo fleet help up                        all about one command
 
 Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 interrupted.";

@@ -54,7 +54,8 @@ impl Log for JetStream {
     async fn extent(&self, stream: &str) -> Result<Extent, Unavailable> {
         let stream = self.context.get_stream_no_info(stream).await.map_err(unavailable)?;
         let state = stream.get_info().await.map_err(unavailable)?.state;
-        Ok(Extent { first: state.first_sequence, last: state.last_sequence })
+        // The server says 0 of a stream that never had a message.
+        Ok(Extent { first: state.first_sequence.max(1), last: state.last_sequence })
     }
 
     async fn get(&self, stream: &str, sequence: u64) -> Result<Option<Stored>, Unavailable> {

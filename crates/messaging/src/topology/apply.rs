@@ -96,7 +96,11 @@ fn is_missing_stream(kind: &GetStreamErrorKind) -> bool {
     matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
-async fn bucket_change(js: &JetStream, options: &TopologyOptions, mode: Mode) -> Result<Change, TopologyError> {
+async fn bucket_change(
+    js: &JetStream,
+    options: &TopologyOptions,
+    mode: Mode,
+) -> Result<Change, TopologyError> {
     let what = format!("bucket {SNAPSHOT_BUCKET}");
     if find_stream(js, &format!("OBJ_{SNAPSHOT_BUCKET}")).await?.is_some() {
         return Ok(Change { what, action: Action::Unchanged });
@@ -111,7 +115,8 @@ async fn bucket_change(js: &JetStream, options: &TopologyOptions, mode: Mode) ->
 async fn consumer_change(js: &JetStream, def: &ConsumerDef, mode: Mode) -> Result<Change, TopologyError> {
     let what = format!("consumer {}/{}", def.stream, def.durable);
     let desired = desired::consumer(def);
-    let found = if find_stream(js, def.stream).await?.is_some() { find_consumer(js, def).await? } else { None };
+    let found =
+        if find_stream(js, def.stream).await?.is_some() { find_consumer(js, def).await? } else { None };
     let action = found.map_or(Action::Created, |actual| action(diff::consumer(&actual, &desired)));
     if mode == Mode::Apply && matches!(action, Action::Created | Action::Updated(_)) {
         js.context

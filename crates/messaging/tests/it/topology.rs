@@ -18,6 +18,13 @@ async fn setting_up_twice_changes_nothing_and_a_real_difference_is_mended() {
     let missing = topology::verify(&js, &["ORDERS"], &CONSUMERS).await;
     assert!(matches!(missing, Err(TopologyError::NotSetUp(_) | TopologyError::Broker { .. })), "{missing:?}");
 
+    for _look in 1..=2 {
+        let planned = topology::compare(&js, &small()).await.unwrap();
+        assert!(
+            planned.iter().all(|change| change.action == Action::Created),
+            "looking creates nothing: {planned:?}"
+        );
+    }
     let first = topology::setup(&js, &small()).await.unwrap();
     assert!(first.iter().all(|change| change.action == Action::Created), "{first:?}");
     let second = topology::setup(&js, &small()).await.unwrap();
@@ -37,4 +44,9 @@ async fn what_would_lose_messages_is_refused() {
     let shorter = TopologyOptions { max_age: Duration::from_secs(60), ..small() };
     let refused = topology::setup(&js, &shorter).await;
     assert!(matches!(refused, Err(TopologyError::Destructive { .. })), "{refused:?}");
+    // The limit that could have been raised was not, either: all or nothing.
+    let larger = TopologyOptions { max_bytes: 128 << 20, ..shorter };
+    assert!(topology::setup(&js, &larger).await.is_err());
+    let now = topology::compare(&js, &small()).await.unwrap();
+    assert!(now.iter().all(|change| change.action == Action::Unchanged), "{now:?}");
 }

@@ -53,7 +53,7 @@ impl CallError {
         let cause = std::iter::successors(error.source(), |error| (*error).source()).last();
         let cause = cause.map(ToString::to_string).unwrap_or_default();
         let what = if error.is_connect() {
-            format!("cannot be reached: {cause}")
+            format!("cannot be reached: {cause}; is the fleet running?")
         } else if error.is_timeout() {
             format!("did not answer within {} s", deadline.as_secs_f64())
         } else {

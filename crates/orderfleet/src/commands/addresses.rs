@@ -20,7 +20,13 @@ pub(super) struct Broker {
 #[derive(Debug, Clone, ClapArgs)]
 pub(super) struct Orders {
     /// The order service.
-    #[arg(long, env = "ORDER_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        global = true,
+        env = "ORDER_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8080"
+    )]
     pub(super) order_url: String,
 }
 
@@ -28,7 +34,13 @@ pub(super) struct Orders {
 #[derive(Debug, Clone, ClapArgs)]
 pub(super) struct Inventory {
     /// The inventory service.
-    #[arg(long, env = "INVENTORY_URL", value_name = "URL", default_value = "http://127.0.0.1:8081")]
+    #[arg(
+        long,
+        global = true,
+        env = "INVENTORY_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8081"
+    )]
     pub(super) inventory_url: String,
 }
 
@@ -36,7 +48,13 @@ pub(super) struct Inventory {
 #[derive(Debug, Clone, ClapArgs)]
 pub(super) struct Audit {
     /// The audit service.
-    #[arg(long, env = "AUDIT_URL", value_name = "URL", default_value = "http://127.0.0.1:8084")]
+    #[arg(
+        long,
+        global = true,
+        env = "AUDIT_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8084"
+    )]
     pub(super) audit_url: String,
 }
 

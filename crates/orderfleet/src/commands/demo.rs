@@ -88,8 +88,8 @@ async fn show(plan: Plan, fleet: &Fleet, context: &Context) -> anyhow::Result<bo
         Expectations { complete: true, accepted: results.accepted.clone(), ..Expectations::default() };
     let report = verify_command::verify(ui, &Target::of(fleet)?, &expected, SETTLE).await?;
     summary::tell(ui, &results, &report);
-    if let Some(order_id) = results.accepted.last() {
-        let timeline = AuditClient::new(&fleet.url("audit-service")?)?.timeline(*order_id).await;
+    if let Some(order_id) = results.example {
+        let timeline = AuditClient::new(&fleet.url("audit-service")?)?.timeline(order_id).await;
         summary::life(ui, &timeline.context("the audit service did not tell an order's life")?);
     }
     verify_command::tell(ui, &report);

@@ -19,7 +19,7 @@ use super::{
 use crate::client::{AuditClient, OrderClient};
 
 /// How long a service that is away is asked again.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) const LONG: &str = "\
 Place an order, look at it, follow its events as they come, cancel it.";
@@ -100,4 +100,65 @@ fn wait(text: &str) -> Result<Duration, String> {
 /// The same, where 0 means not at all.
 fn wish(wait: Duration) -> Option<Duration> {
     (!wait.is_zero()).then_some(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parsed(words: &[&str]) -> Result<Args, clap::Error> {
+        Ok(Line::try_parse_from(std::iter::once(&"order").chain(words))?.args)
+    }
+
+    #[test]
+    fn an_order_can_be_placed_without_a_word() -> Result<(), clap::Error> {
+        let Action::Place(args) = parsed(&["place"])?.action else { panic!("it is another action") };
+        assert_eq!(
+            (args.lines.len(), args.lines[0].sku.as_str(), args.wait.as_secs()),
+            (1, "TSHIRT-BLACK-M", 10)
+        );
+        assert_eq!((args.currency.as_str(), args.card.as_str(), args.key), ("EUR", "tok_visa", None));
+        Ok(())
+    }
+
+    #[test]
+    fn everything_about_an_order_can_be_said() -> Result<(), clap::Error> {
+        let words = "place A=2@1999 B=1@5 --customer c --currency JPY --payment-method t --key k --wait 0";
+        let words: Vec<&str> = words.split(' ').collect();
+        let Action::Place(args) = parsed(&words)?.action else { panic!("it is another action") };
+        assert_eq!((args.lines.len(), args.lines[1].unit_price, wish(args.wait)), (2, 5, None));
+        assert_eq!((args.customer.as_str(), args.card.as_str(), args.key.as_deref()), ("c", "t", Some("k")));
+        Ok(())
+    }
+
+    #[test]
+    fn addresses_may_stand_behind_the_action() -> Result<(), clap::Error> {
+        let id = "0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70";
+        for words in [["--order-url", "http://a", "show", id], ["show", id, "--order-url", "http://a"]] {
+            assert_eq!(parsed(&words)?.orders.order_url, "http://a");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for words in [
+            &["place", "A"][..],
+            &["place", "--wait", "31"],
+            &["show"],
+            &["show", "no-id"],
+            &["list", "--status", "lost"],
+            &[],
+        ] {
+            assert!(parsed(words).is_err(), "{words:?}");
+        }
+    }
 }

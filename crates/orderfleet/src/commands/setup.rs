@@ -129,7 +129,7 @@ fn as_text(change: &Change, done: bool) -> Vec<String> {
         Action::Updated(differences) => (style("~").yellow(), verb("changed", "to be changed"), differences),
         Action::Refused(differences) => (style("✗").red(), "would lose messages", differences),
     };
-    let headline = format!("{mark} {:<35} {word}", change.what);
+    let headline = format!("{mark} {:<39} {word}", change.what);
     std::iter::once(headline).chain(differences.iter().map(|line| format!("    {line}"))).collect()
 }
 
@@ -207,7 +207,7 @@ mod tests {
             action: Action::Updated(vec!["replicas is 1, should be 3".to_owned()]),
         };
         let plain = |done| console::strip_ansi_codes(&as_text(&change, done).join("\n")).into_owned();
-        assert_eq!(plain(true), format!("~ {:<35} changed\n    replicas is 1, should be 3", "stream ORDERS"));
+        assert_eq!(plain(true), format!("~ {:<39} changed\n    replicas is 1, should be 3", "stream ORDERS"));
         assert!(plain(false).contains("to be changed"));
         assert_eq!(as_json(&change, false)["done"], false);
     }

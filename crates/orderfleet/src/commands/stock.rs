@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a service that is away is asked again.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -206,7 +206,7 @@ fn pick<T: Copy, const N: usize>(list: &[T; N], number: u64) -> T {
     list[usize::try_from(number % N as u64).unwrap_or(0)]
 }
 
-/// A number that looks like chance: the `which`th throw for an order (SplitMix64's finaliser).
+/// A number that looks like chance: the `which`th throw for an order (the finaliser of `SplitMix64`).
 fn dice(number: u64, which: u64) -> u64 {
     let mut bits = (number << 8 | which).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

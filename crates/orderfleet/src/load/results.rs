@@ -11,10 +11,12 @@ const LONGEST: u64 = 600_000_000;
 const MOST_SURPRISES: usize = 20;
 
 /// What came of a load.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Results {
     /// The orders that callers were told are accepted, in the order of the answers; each once.
     pub accepted: Vec<OrderId>,
+    /// One of those that were confirmed, to look at.
+    pub example: Option<OrderId>,
     /// Orders by how they ended, such as `confirmed` or `cancelled: out_of_stock`.
     pub outcomes: BTreeMap<String, u64>,
     /// From the moment an order was due until it was accepted.
@@ -65,21 +67,6 @@ impl Latency {
     #[must_use]
     pub fn max(&self) -> Duration {
         Duration::from_micros(self.0.max())
-    }
-}
-
-impl Default for Results {
-    fn default() -> Self {
-        Self {
-            accepted: Vec::new(),
-            outcomes: BTreeMap::new(),
-            acceptance: Latency::default(),
-            decision: Latency::default(),
-            retries: 0,
-            elapsed: Duration::ZERO,
-            surprises: Vec::new(),
-            surprise_count: 0,
-        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) struct Shopper {
 pub(super) struct Report {
     accepted: Option<(OrderId, Duration)>,
     decided: Option<(String, Duration)>,
+    confirmed: bool,
     retries: u64,
     surprises: Vec<String>,
 }
@@ -46,6 +47,9 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn add_to(self, results: &mut Results) {
         if let Some((order_id, after)) = self.accepted {
+            if self.confirmed {
+                results.example = Some(order_id);
+            }
             results.accepted.push(order_id);
             results.acceptance.record(after);
         }
@@ -125,6 +129,7 @@ impl Shopper {
             Some(reason) => format!("{}: {reason}", decided.status.as_str()),
             None => decided.status.as_str().to_owned(),
         };
+        self.report.confirmed = decided.status == OrderStatus::Confirmed;
         self.report.decided = Some((how, self.due.elapsed()));
         if order.twist == Twist::CancelLate && decided.status == OrderStatus::Confirmed {
             self.cancel(order_id).await;

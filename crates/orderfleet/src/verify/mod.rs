@@ -2,7 +2,7 @@
 //!
 //! `collect` reads what the fleet has written down: the streams, the card gateway's ledger, the audit
 //! trail, the dead letters. [`judge`] decides on that alone, so it is the same for a fleet on this
-//! machine, in a cluster, or simulated. [`run`] does both, and first waits for the fleet to settle.
+//! machine, in a cluster, or simulated. [`run()`] does both, and first waits for the fleet to settle.
 //!
 //! | check | promise |
 //! |---|---|

@@ -24,27 +24,27 @@ again: that cannot place it twice.";
 pub(super) struct Args {
     /// What to buy, prices in minor units (1999 is 19.99 EUR).
     #[arg(value_name = "SKU=QUANTITY@PRICE", default_value = "TSHIRT-BLACK-M=1@1999", value_parser = line::read)]
-    lines: Vec<OrderLine>,
+    pub(super) lines: Vec<OrderLine>,
 
     /// Who buys.
     #[arg(long, value_name = "ID", default_value = "c-1001")]
-    customer: String,
+    pub(super) customer: String,
 
     /// Currency of all prices.
     #[arg(long, value_name = "CODE", default_value = "EUR")]
-    currency: String,
+    pub(super) currency: String,
 
     /// The gateway's token for the card.
     #[arg(long, visible_alias = "payment-method", value_name = "TOKEN", default_value = "tok_visa")]
-    card: String,
+    pub(super) card: String,
 
     /// The idempotency key: the same key is the same order [default: a fresh one].
     #[arg(long, value_name = "KEY")]
-    key: Option<String>,
+    pub(super) key: Option<String>,
 
     /// How long to wait for the outcome; 0 only places the order.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = wait)]
-    wait: Duration,
+    pub(super) wait: Duration,
 }
 
 /// Places the order.

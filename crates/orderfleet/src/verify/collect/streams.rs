@@ -157,3 +157,71 @@ async fn read(
 async fn extent(js: &JetStream, stream: &str) -> anyhow::Result<Extent> {
     js.extent(stream).await.with_context(|| format!("cannot look at the stream {stream}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use messaging::{
+        headers::Headers,
+        log::Message,
+        topology::{self, TopologyOptions},
+    };
+
+    use super::*;
+    use crate::{broker, verify::evidence::Fact};
+
+    async fn publish(js: &JetStream, subject: &str) {
+        let (subject, payload) = (subject.to_owned(), b"no event".to_vec().into());
+        let message = Message { subject, headers: Headers::new(), payload };
+        js.publish(&message, None).await.expect("the stream takes anything");
+    }
+
+    #[tokio::test]
+    async fn each_look_reads_what_has_come_since_the_one_before() -> anyhow::Result<()> {
+        let server = testkit::broker().await;
+        let js = broker::connect(&server.url(), "test").await?;
+        topology::setup(&js, &TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() }).await?;
+        let (mut streams, listener): (_, Listener) = (BTreeMap::new(), Arc::new(|_| ()));
+
+        assert!(!extend(&js, &mut streams, &listener).await?, "nothing has happened yet");
+        assert!(streams.values().all(|stream| (stream.first, stream.last) == (1, 0)), "{streams:?}");
+        publish(&js, "orders.created").await;
+        assert!(extend(&js, &mut streams, &listener).await?);
+        publish(&js, "orders.created").await;
+        publish(&js, "payments.captured").await;
+        assert!(extend(&js, &mut streams, &listener).await?);
+        assert!(!extend(&js, &mut streams, &listener).await?);
+
+        let sequences = |name: &str| {
+            let messages = streams.get(name).map(|stream| &stream.messages).into_iter().flatten();
+            messages.map(|message| message.sequence).collect::<Vec<_>>()
+        };
+        assert_eq!((sequences("ORDERS"), sequences("PAYMENTS")), (vec![1, 2], vec![1]));
+        assert!(matches!(streams["PAYMENTS"].messages[0].fact, Fact::Unreadable(_)));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn dead_letters_are_read_once_each() -> anyhow::Result<()> {
+        let server = testkit::broker().await;
+        let js = broker::connect(&server.url(), "test").await?;
+        topology::setup(&js, &TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() }).await?;
+        let (mut read_up_to, mut letters) = (0, Vec::new());
+        for count in [0, 1, 1, 2] {
+            if letters.len() < count {
+                publish(&js, "dead_letters.order-service").await;
+            }
+            dead_letters(&js, &mut read_up_to, &mut letters).await?;
+            assert_eq!((letters.len(), read_up_to), (count, count as u64));
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_is_not_set_up_is_an_error_that_names_the_stream() -> anyhow::Result<()> {
+        let server = testkit::broker().await;
+        let js = broker::connect(&server.url(), "test").await?;
+        let refusal = extend(&js, &mut BTreeMap::new(), &(Arc::new(|_| ()) as Listener)).await.err();
+        assert!(refusal.is_some_and(|error| error.to_string().contains("the stream NOTIFICATIONS")));
+        Ok(())
+    }
+}

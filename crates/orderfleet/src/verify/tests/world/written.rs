@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use events::{
-    Timestamp,
     catalogue::{INVENTORY, ORDERS, PAYMENTS, REQUESTS, STREAMS, StreamDef},
     orders::Quantity,
 };
