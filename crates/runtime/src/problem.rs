@@ -1,5 +1,7 @@
 //! RFC 9457 problem documents: the one shape in which an HTTP error is told.
 
+mod mistakes;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::telemetry;
+
+pub use mistakes::FieldError;
 
 /// The media type of problem documents.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
@@ -170,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    async fn rendered(problem: Problem) -> (StatusCode, HeaderMap, Value) {
+    pub(super) async fn rendered(problem: Problem) -> (StatusCode, HeaderMap, Value) {
         let response = problem.into_response();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();

@@ -66,6 +66,19 @@ impl Tasks {
         self.supervise(name, Lifetime::Finite, task);
     }
 
+    /// Spawns a loop that has nothing to finish: it is dropped where it stands when [`Shutdown::soft`] is cancelled. It
+    /// may end before. Panicking is a failure of the process.
+    pub fn spawn_until_stop<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.shared.shutdown.soft().clone();
+        self.spawn_finite(name, async move {
+            stop.run_until_cancelled(task).await;
+            Ok(())
+        });
+    }
+
     /// The tracker behind these tasks, for libraries that spawn on their own. The process waits for what is spawned
     /// on it, but does not judge how it ends.
     pub fn tracker(&self) -> &TaskTracker {
@@ -189,6 +202,18 @@ mod tests {
         let (finite, shutdown) = after_running(Lifetime::Finite, async { Ok(()) }).await;
         assert!(!finite.failed());
         assert!(!shutdown.requested());
+    }
+
+    #[tokio::test]
+    async fn what_has_nothing_to_finish_may_end_early_and_ends_with_the_process() {
+        let shutdown = Shutdown::default();
+        let tasks = Tasks::new(shutdown.clone());
+        tasks.spawn_until_stop("brief", async {});
+        tasks.spawn_until_stop("endless", std::future::pending());
+        shutdown.soft().cancel();
+        tasks.finished().await;
+        assert!(!tasks.failed());
+        assert!(tasks.unfinished().is_empty());
     }
 
     #[tokio::test]

@@ -1,9 +1,10 @@
-//! What the five services do alike: reach the broker, be ready, keep a journal, run workers.
+//! What the five services do alike: reach the broker, be ready, take requests, keep a journal, run workers.
 //!
 //! This is where [`runtime`], which knows no broker, and [`messaging`], which knows no process, meet.
 
-mod settings;
 mod ready;
+mod requests;
+mod settings;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use messaging::{
 };
 use runtime::Process;
 
+pub use requests::{Repeat, Requests, not_stored};
 pub use settings::{BrokerConfig, JournalArgs};
 
 /// A service that is connected, or trying to be.

@@ -91,22 +91,17 @@ fn project<S: Source>(process: &Process, store: Store, source: S) -> anyhow::Res
 /// Ready once the trail holds what the streams held at the start, and while the database works.
 fn watch(process: &Process, handle: &Handle) {
     let check = process.readiness("trail");
-    let stop = process.shutdown().soft().clone();
     let mut status = handle.watch();
-    process.tasks().spawn_finite("trail-readiness", async move {
-        let watched = async {
-            loop {
-                let unready = status.borrow_and_update().unready();
-                match unready {
-                    Some(reason) => check.not_ready(reason),
-                    None => check.ready(),
-                }
-                if status.changed().await.is_err() {
-                    break;
-                }
+    process.tasks().spawn_until_stop("trail-readiness", async move {
+        loop {
+            let unready = status.borrow_and_update().unready();
+            match unready {
+                Some(reason) => check.not_ready(reason),
+                None => check.ready(),
             }
-        };
-        stop.run_until_cancelled(watched).await;
-        Ok(())
+            if status.changed().await.is_err() {
+                break;
+            }
+        }
     });
 }

@@ -26,7 +26,7 @@ pub mod http;
 pub mod metrics;
 pub mod reader;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use events::catalogue::{INVENTORY, ORDERS, REQUESTS};
 use runtime::Process;
@@ -35,7 +35,7 @@ use service::{Needs, Service};
 pub use config::Config;
 
 use decider::InventoryDecider;
-use http::{Api, Requests};
+use http::Api;
 use metrics::Metrics;
 use reader::StockReader;
 
@@ -58,21 +58,10 @@ pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAdd
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry())?;
     let journal = service.journal(INVENTORY, InventoryDecider::new(config.windows()), config.journal)?;
-    let requests = Arc::new(Requests::new(service.commit(REQUESTS)));
+    let requests = service.requests();
 
-    let stop = process.shutdown().soft().clone();
-    let (counted, counting) = (journal.clone(), stop.clone());
-    process.tasks().spawn_finite("stock-metrics", async move {
-        counting.run_until_cancelled(metrics::follow(counted, metrics)).await;
-        Ok(())
-    });
-    let closing = Arc::clone(&requests);
-    process.tasks().spawn("requests", async move {
-        stop.cancelled().await;
-        closing.close();
-        Ok(())
-    });
+    process.tasks().spawn_until_stop("stock-metrics", metrics::follow(journal.clone(), metrics));
 
     let stock = StockReader::new(journal, service.log.clone());
-    process.serve(http::router(Api { stock, requests, clock: service.clock() })).await
+    process.serve(http::router(Api { stock, requests })).await
 }

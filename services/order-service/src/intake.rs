@@ -9,18 +9,19 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use events::{Currency, Money, orders::Line};
+use events::{
+    Currency, Money,
+    form::{CUSTOMER_ID, PAYMENT_METHOD, REASON, SKU},
+    orders::Line,
+};
+use runtime::http::{Refusal, read_json};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::{
     complaints::{Complaints, Fields},
     json::Node,
-    rules::{CUSTOMER_ID, PAYMENT_METHOD, REASON, SKU},
 };
-
-pub use self::complaints::FieldError;
-pub use self::rules::is_customer_id;
 
 /// Most lines of an order.
 const MAX_LINES: usize = 100;
@@ -42,21 +43,12 @@ pub struct Content {
     pub payment_method: String,
 }
 
-/// Why a body was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is not JSON; where and why.
-    Malformed(String),
-    /// It is, and these fields are wrong: at least one.
-    Invalid(Vec<FieldError>),
-}
-
 /// Reads the body of a request to place an order.
 ///
 /// # Errors
-/// See [`Refusal`].
+/// See [`Refusal`]; of the fields that are wrong it names all.
 pub fn read_order(body: &[u8]) -> Result<Content, Refusal> {
-    let node = json::parse(body).map_err(Refusal::Malformed)?;
+    let node = read_json(body)?;
     let mut complaints = Complaints::default();
     let content = order(&node, &mut complaints);
     match content {
@@ -68,12 +60,12 @@ pub fn read_order(body: &[u8]) -> Result<Content, Refusal> {
 /// Reads the body of a request to cancel an order, which may be empty: the caller's reason.
 ///
 /// # Errors
-/// See [`Refusal`].
+/// As for [`read_order`].
 pub fn read_cancel(body: &[u8]) -> Result<Option<String>, Refusal> {
     if body.is_empty() {
         return Ok(None);
     }
-    let node = json::parse(body).map_err(Refusal::Malformed)?;
+    let node = read_json(body)?;
     let mut complaints = Complaints::default();
     let fields = Fields::of(&node, "", &["reason"], &mut complaints);
     let reason = fields.and_then(|fields| {

@@ -36,7 +36,7 @@ pub mod read_model;
 pub mod reflection;
 pub mod waiters;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ::projection::{Handle, OpenError, Projector, ProjectorConfig, Store};
 use anyhow::Context;
@@ -49,14 +49,8 @@ use tokio::{sync::watch, time::MissedTickBehavior};
 pub use config::Config;
 
 use crate::{
-    decider::OrderDecider,
-    domain::Orders,
-    http::{Api, Requests},
-    metrics::Metrics,
-    projection::OrdersProjection,
-    read_model::ReadModel,
-    reflection::Reflection,
-    waiters::Waiters,
+    decider::OrderDecider, domain::Orders, http::Api, metrics::Metrics, projection::OrdersProjection,
+    read_model::ReadModel, reflection::Reflection, waiters::Waiters,
 };
 
 const NEEDS: Needs =
@@ -87,11 +81,9 @@ pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAdd
     let waiters = Waiters::default();
     let orders = ReadModel::new(store.clone());
     let reflection = project(&service, store, &orders, &waiters, &metrics)?;
-    let requests = Arc::new(Requests::new(service.commit(REQUESTS)));
-    close_at_stop(&process, Arc::clone(&requests));
     let api = Api {
         log: service.log.clone(),
-        requests,
+        requests: service.requests(),
         orders,
         reflection,
         waiters,
@@ -136,11 +128,11 @@ fn project(
     process.tasks().spawn("projector", async move { Ok(projector.run(stop).await?) });
 
     let following = reflection::follow(handle.clone(), orders.clone(), waiters.clone(), reflected);
-    until_stop(process, "reflection", following);
+    process.tasks().spawn_until_stop("reflection", following);
     let (reflection, measuring) = Reflection::new(service.log.clone(), reflects);
-    until_stop(process, "reflection-measure", measuring);
+    process.tasks().spawn_until_stop("reflection-measure", measuring);
     let check = process.readiness("orders");
-    until_stop(process, "orders-readiness", tell_readiness(check, handle, reflection.clone()));
+    process.tasks().spawn_until_stop("orders-readiness", tell_readiness(check, handle, reflection.clone()));
     Ok(reflection)
 }
 
@@ -165,7 +157,7 @@ async fn tell_readiness(check: ReadinessCheck, projector: Handle, reflection: Re
 
 /// Shows how many orders the journal's state holds.
 fn count_orders(process: &Process, journal: JournalHandle<Orders>, metrics: Metrics) {
-    until_stop(process, "count-orders", async move {
+    process.tasks().spawn_until_stop("count-orders", async move {
         let mut turns = tokio::time::interval(COUNT);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -175,23 +167,5 @@ fn count_orders(process: &Process, journal: JournalHandle<Orders>, metrics: Metr
                 metrics.remembered(counts);
             }
         }
-    });
-}
-
-fn close_at_stop(process: &Process, requests: Arc<Requests>) {
-    let stop = process.shutdown().soft().clone();
-    process.tasks().spawn_finite("close-requests", async move {
-        stop.cancelled().await;
-        requests.close();
-        Ok(())
-    });
-}
-
-/// Runs a loop that has nothing to finish when the process stops.
-fn until_stop(process: &Process, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-    let stop = process.shutdown().soft().clone();
-    process.tasks().spawn_finite(name, async move {
-        stop.run_until_cancelled(task).await;
-        Ok(())
     });
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use events::{
     RawEnvelope,
     catalogue::{CONSUMERS, STREAMS},
+    form,
 };
 use serde_json::Value;
 
@@ -121,6 +122,14 @@ fn every_stream_and_consumer_is_named() {
         let chapter = PAGE.split("\n## ").find(|chapter| chapter.starts_with(consumer.stream));
         let named = chapter.is_some_and(|chapter| chapter.contains(&format!("`{}`", consumer.durable)));
         assert!(named, "{} is not named under {}", consumer.durable, consumer.stream);
+    }
+}
+
+#[test]
+fn the_forms_are_those_of_the_code() {
+    for (field, form) in [("sku", form::SKU), ("customer_id", form::CUSTOMER_ID)] {
+        let told = format!("`{field}`: {form}.");
+        assert!(PAGE.contains(&told), "the page does not say {told}");
     }
 }
 

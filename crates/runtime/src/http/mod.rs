@@ -3,10 +3,16 @@
 
 mod body;
 mod extract;
+mod idempotency;
+mod json;
 mod middleware;
 mod ops;
+mod paging;
 pub(crate) mod server;
 
-pub use extract::{Json, Path, Query};
+pub use extract::{Path, Query};
+pub use idempotency::{IdempotencyKey, REPLAYED};
+pub use json::{Json, Refusal, json_body, json_body_if_any, read_json};
+pub use paging::{page_limit, read_cursor, write_cursor};
 
-pub use crate::problem::Problem;
+pub use crate::problem::{FieldError, Problem};

@@ -8,7 +8,10 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use runtime::{Problem, http::Query};
+use runtime::{
+    Problem,
+    http::{Query, page_limit},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -89,11 +92,15 @@ pub(super) async fn events<S: Source>(
 impl Wanted {
     fn read(parameters: Parameters) -> Result<Self, Problem> {
         let Parameters { after, limit, cursor, view, .. } = &parameters;
-        let (limit, view) = (read_limit(limit.as_deref())?, read_view(view.as_deref())?);
+        let (limit, view) =
+            (page_limit(limit.as_deref(), DEFAULT_LIMIT, MAX_LIMIT)?, read_view(view.as_deref())?);
         let order = match after {
             None => Start::Time(None),
             Some(_) if parameters.stream.is_none() => {
-                return Err(problems::parameter("after", "is a sequence of one stream: name it by `stream`"));
+                return Err(Problem::invalid_parameter(
+                    "after",
+                    "is a sequence of one stream: name it by `stream`",
+                ));
             }
             Some(after) => Start::Sequence(parameters::sequence("after", after)?),
         };
@@ -102,7 +109,7 @@ impl Wanted {
         let start = match &cursor {
             None => order.clone(),
             Some(cursor) => cursor::decode(&filter, &order, cursor).ok_or_else(|| {
-                problems::parameter(
+                Problem::invalid_parameter(
                     "cursor",
                     "is not the `next_cursor` of a page with the same other parameters",
                 )
@@ -125,23 +132,16 @@ fn read_filter(parameters: Parameters) -> Result<Filter, Problem> {
     };
     match (filter.since, filter.until) {
         (Some(since), Some(until)) if since >= until => {
-            Err(problems::parameter("to", "must be later than `from`"))
+            Err(Problem::invalid_parameter("to", "must be later than `from`"))
         }
         _ => Ok(filter),
     }
-}
-
-fn read_limit(text: Option<&str>) -> Result<usize, Problem> {
-    let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
-    let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    limit
-        .ok_or_else(|| problems::parameter("limit", &format!("must be a whole number from 1 to {MAX_LIMIT}")))
 }
 
 fn read_view(text: Option<&str>) -> Result<View, Problem> {
     match text {
         None | Some("full") => Ok(View::Full),
         Some("digest") => Ok(View::Digest),
-        Some(_) => Err(problems::parameter("view", "must be full or digest")),
+        Some(_) => Err(Problem::invalid_parameter("view", "must be full or digest")),
     }
 }

@@ -35,15 +35,22 @@ pub(super) async fn integrity<S: Source>(
 fn scope(parameters: &Parameters) -> Result<Option<Scope>, Problem> {
     let Parameters { verify, stream, from } = parameters;
     if let Some(other) = verify.as_deref().filter(|verify| *verify != "full") {
-        return Err(problems::parameter("verify", &format!("must be full, not {other:?}, or absent")));
+        return Err(Problem::invalid_parameter(
+            "verify",
+            format_args!("must be full, not {other:?}, or absent"),
+        ));
     }
     match (verify, stream, from) {
         (None, None, None) => Ok(None),
-        (None, Some(_), _) => Err(problems::parameter("stream", "says where to begin: add `verify=full`")),
-        (None, None, Some(_)) => Err(problems::parameter("from", "says where to begin: add `verify=full`")),
+        (None, Some(_), _) => {
+            Err(Problem::invalid_parameter("stream", "says where to begin: add `verify=full`"))
+        }
+        (None, None, Some(_)) => {
+            Err(Problem::invalid_parameter("from", "says where to begin: add `verify=full`"))
+        }
         (Some(_), None, None) => Ok(Some(Scope::ALL)),
         (Some(_), None, Some(_)) => {
-            Err(problems::parameter("from", "is a sequence of one stream: name it by `stream`"))
+            Err(Problem::invalid_parameter("from", "is a sequence of one stream: name it by `stream`"))
         }
         (Some(_), Some(stream), from) => {
             let stream = parameters::stream("stream", stream)?;

@@ -11,14 +11,6 @@ const SOON: Duration = Duration::from_secs(1);
 /// When to come back while somebody else verifies.
 const LATER: Duration = Duration::from_secs(15);
 
-/// A parameter in path or query is not acceptable.
-pub(super) fn parameter(name: &'static str, what_to_fix: &str) -> Problem {
-    Problem::bad_request(format!("{name} {what_to_fix}"))
-        .with_type("urn:problem:invalid-parameter")
-        .with_title("Invalid parameter")
-        .with("parameter", name)
-}
-
 /// Nothing is known of the order.
 pub(super) fn unknown_order(order_id: Uuid) -> Problem {
     Problem::not_found(format!("the trail has nothing of an order {order_id}"))

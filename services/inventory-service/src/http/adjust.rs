@@ -7,23 +7,24 @@ use std::time::Duration;
 use axum::{
     extract::State,
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderValue, StatusCode,
         header::{LOCATION, RETRY_AFTER},
     },
     response::{IntoResponse, Response},
 };
-use events::requests::AdjustStock;
+use events::{ids, requests::AdjustStock};
 use messaging::trace;
 use runtime::{
     Problem,
-    http::{Json, Path},
+    http::{IdempotencyKey, Json, Path, REPLAYED},
 };
+use service::{Repeat, not_stored};
 use uuid::Uuid;
 
 use super::{
     Api, Shared,
     body::Object,
-    idempotency_key, problems,
+    problems,
     rules::{self, Wish},
     view::{AdjustmentView, LevelView, PendingStatus, PendingView},
 };
@@ -45,17 +46,17 @@ struct Heard {
 pub(super) async fn adjust(
     State(api): Shared,
     Path(sku): Path<String>,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     Json(Object(wish)): Json<Object<Wish>>,
 ) -> Result<Response, Problem> {
     let sku = rules::sku(&sku)?.to_owned();
-    let keyed = idempotency_key::adjustment_id(&headers, &sku)?;
+    let keyed = key.map(|key| adjustment_id(&sku, &key));
     let (change, reason) = wish.checked()?;
     let wish = AdjustStock { adjustment_id: keyed.unwrap_or_else(fresh_id), sku, change, reason };
     let heard = hear(&api, &wish, keyed.is_some()).await?;
     let mut response = answer(&wish, heard.decision);
     if heard.replayed {
-        response.headers_mut().insert(idempotency_key::REPLAYED, HeaderValue::from_static("true"));
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
@@ -69,8 +70,11 @@ async fn hear(api: &Api, wish: &AdjustStock, has_key: bool) -> Result<Heard, Pro
             return Ok(Heard { decision: known, replayed: true });
         }
     }
-    let stored = api.requests.publish(wish, (api.clock)(), &trace::current()).await;
-    let ack = stored.map_err(|error| problems::not_stored(&error, sku, has_key))?;
+    let stored = api.requests.publish(id, wish, &trace::current()).await;
+    let ack = stored.map_err(|error| {
+        let repeat = if has_key { Repeat::SameKey } else { Repeat::LookFirst(&location(sku)) };
+        not_stored(&error, repeat)
+    })?;
     let decision = api.stock.decided(id, sku, ack.sequence, PATIENCE).await;
     Ok(Heard { decision, replayed: ack.duplicate })
 }
@@ -93,12 +97,34 @@ fn answer(wish: &AdjustStock, decision: Option<Decision>) -> Response {
 }
 
 fn pending(adjustment_id: Uuid, sku: &str) -> Response {
-    let headers = [(LOCATION, format!("/stock/{sku}")), (RETRY_AFTER, "1".to_owned())];
+    let headers = [(LOCATION, location(sku)), (RETRY_AFTER, "1".to_owned())];
     let body = PendingView { adjustment_id, sku, status: PendingStatus::Pending };
     (StatusCode::ACCEPTED, headers, Json(body)).into_response()
+}
+
+/// Where the level of a SKU can be read.
+fn location(sku: &str) -> String {
+    format!("/stock/{sku}")
+}
+
+/// The identity that a caller gives an adjustment by a key. Keys belong to their SKU.
+fn adjustment_id(sku: &str, key: &str) -> Uuid {
+    ids::derive(&["adjustment", sku, key])
 }
 
 #[expect(clippy::disallowed_methods, reason = "without a key each request is an adjustment of its own")]
 fn fresh_id() -> Uuid {
     Uuid::now_v7()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::adjustment_id;
+
+    #[test]
+    fn a_key_names_an_adjustment_of_its_sku() {
+        assert_eq!(adjustment_id("A", "delivery 7"), adjustment_id("A", "delivery 7"));
+        assert_ne!(adjustment_id("A", "delivery 7"), adjustment_id("B", "delivery 7"));
+        assert_ne!(adjustment_id("A", "delivery 7"), adjustment_id("A", "delivery 8"));
+    }
 }

@@ -1,14 +1,15 @@
 //! `GET /stock`: every SKU, page by page.
 
 use axum::extract::State;
+use events::form::SKU;
 use runtime::{
     Problem,
-    http::{Json, Query},
+    http::{Json, Query, page_limit},
 };
 use serde::Deserialize;
 
 use super::{
-    Shared, problems, rules,
+    Shared, problems,
     view::{LevelView, PageView},
 };
 
@@ -21,7 +22,7 @@ const MAX_LIMIT: usize = 1_000;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
-    limit: Option<usize>,
+    limit: Option<String>,
     /// The last SKU of the page before.
     cursor: Option<String>,
 }
@@ -30,12 +31,9 @@ pub(super) async fn list(
     State(api): Shared,
     Query(Page { limit, cursor }): Query<Page>,
 ) -> Result<Json<PageView>, Problem> {
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(problems::parameter("limit", &format!("must be a whole number from 1 to {MAX_LIMIT}")));
-    }
-    if cursor.as_deref().is_some_and(|cursor| !rules::is_sku(cursor)) {
-        return Err(problems::parameter("cursor", "must be the `next_cursor` of another page"));
+    let limit = page_limit(limit.as_deref(), DEFAULT_LIMIT, MAX_LIMIT)?;
+    if cursor.as_deref().is_some_and(|cursor| !SKU.fits(cursor)) {
+        return Err(Problem::invalid_parameter("cursor", "must be the `next_cursor` of another page"));
     }
     let page = move |stock: &crate::domain::Stock| {
         let levels = stock.levels(cursor.as_deref());

@@ -9,10 +9,8 @@
 mod adjust;
 mod body;
 mod find;
-mod idempotency_key;
 mod list;
 mod problems;
-mod requests;
 mod rules;
 mod view;
 
@@ -23,11 +21,9 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     routing::{get, post},
 };
-use messaging::clock::Clock;
+use service::Requests;
 
 use crate::reader::StockReader;
-
-pub(crate) use requests::Requests;
 
 /// Largest body taken: many times that of the longest reason.
 const MAX_BODY: usize = 16 * 1024;
@@ -35,8 +31,7 @@ const MAX_BODY: usize = 16 * 1024;
 /// What the endpoints work with.
 pub(crate) struct Api {
     pub(crate) stock: StockReader,
-    pub(crate) requests: Arc<Requests>,
-    pub(crate) clock: Clock,
+    pub(crate) requests: Requests,
 }
 
 type Shared = State<Arc<Api>>;

@@ -1,15 +1,14 @@
 //! What may stand in a request: every rule about its content, pure.
 
-use events::requests::StockChange;
-use runtime::Problem;
-use serde::{Deserialize, Serialize};
+use events::{
+    form::{REASON, SKU},
+    requests::StockChange,
+};
+use runtime::{FieldError, Problem};
+use serde::Deserialize;
 
-use super::{body::Object, problems};
+use super::body::Object;
 
-/// Most characters of a SKU; the same rule as for the lines of an order.
-const MAX_SKU: usize = 64;
-/// Most characters of a reason.
-const MAX_REASON: usize = 500;
 /// Most pieces that one adjustment brings or takes: far beyond any shelf, far below what can be counted.
 const MAX_PIECES: u64 = 1_000_000_000;
 
@@ -32,29 +31,13 @@ struct Change {
     to: Option<u64>,
 }
 
-/// What is wrong with one field of a body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct FieldError {
-    /// JSON pointer (RFC 6901) of the field.
-    pub(super) pointer: &'static str,
-    /// What to fix.
-    pub(super) detail: String,
-}
-
 /// Reads a SKU from a path.
 pub(super) fn sku(text: &str) -> Result<&str, Problem> {
-    if is_sku(text) { Ok(text) } else { Err(problems::parameter("sku", &sku_rule())) }
-}
-
-/// Whether a text can be a SKU.
-pub(super) fn is_sku(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (1..=MAX_SKU).contains(&text.len()) && text.bytes().all(allowed)
-}
-
-/// What a SKU must be, in words.
-pub(super) fn sku_rule() -> String {
-    format!("must be a SKU: 1 to {MAX_SKU} characters of A-Z a-z 0-9 . _ -")
+    if SKU.fits(text) {
+        Ok(text)
+    } else {
+        Err(Problem::invalid_parameter("sku", format_args!("must be a SKU: {SKU}")))
+    }
 }
 
 impl Wish {
@@ -64,7 +47,7 @@ impl Wish {
             (Ok(change), None) => Ok((change, self.reason)),
             (change, reason) => {
                 let errors: Vec<FieldError> = change.err().into_iter().chain(reason).collect();
-                Err(problems::content(&errors))
+                Err(Problem::invalid_fields(&errors))
             }
         }
     }
@@ -72,7 +55,7 @@ impl Wish {
 
 impl Change {
     fn checked(self) -> Result<StockChange, FieldError> {
-        let wrong = |pointer, detail| Err(FieldError { pointer, detail });
+        let wrong = |pointer: &str, detail: String| Err(FieldError::new(pointer, detail));
         match (self.by, self.to) {
             (Some(0), None) => {
                 wrong("/change/by", "is nothing; use {\"to\": 0} to create a SKU without pieces".to_owned())
@@ -94,11 +77,8 @@ impl Change {
 }
 
 fn wrong_reason(reason: Option<&str>) -> Option<FieldError> {
-    let reason = reason?;
-    let length = reason.chars().take(MAX_REASON + 1).count();
-    let good = (1..=MAX_REASON).contains(&length) && !reason.chars().any(char::is_control);
-    let detail = format!("must be 1 to {MAX_REASON} characters without control characters");
-    (!good).then_some(FieldError { pointer: "/reason", detail })
+    let wrong = !REASON.fits(reason?);
+    wrong.then(|| FieldError::new("/reason", format!("must be {REASON}")))
 }
 
 #[cfg(test)]
@@ -107,16 +87,6 @@ mod tests {
 
     fn wish(by: Option<i64>, to: Option<u64>, reason: &str) -> Wish {
         Wish { change: Object(Change { by, to }), reason: Some(reason.to_owned()) }
-    }
-
-    #[test]
-    fn skus_are_those_of_order_lines() {
-        for good in ["A", "lamp-blue_2.0", &"x".repeat(64)] {
-            assert!(is_sku(good), "{good}");
-        }
-        for bad in ["", " A", "A B", "A/B", "größe", "A\n", "*", &"x".repeat(65)] {
-            assert!(!is_sku(bad), "{bad}");
-        }
     }
 
     #[test]

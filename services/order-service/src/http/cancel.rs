@@ -12,12 +12,15 @@ use messaging::{
     log::Ack,
     trace::{self, TraceContext},
 };
-use runtime::{Problem, http::Path};
+use runtime::{
+    Problem,
+    http::{Path, json_body_if_any},
+};
+use service::{Repeat, not_stored};
 use tokio::time::Instant;
 
 use super::{
-    Api, Shared, body, order_id, prefer,
-    problems::{self, Repeat},
+    Api, Shared, order_id, prefer, problems,
     schema::{CancelBody, ProblemView},
     view::{Accepted, OrderView},
     wait::Patience,
@@ -71,7 +74,7 @@ pub(super) async fn cancel(
     let arrived = Instant::now();
     let order_id = order_id(&order)?;
     let wait = prefer::read(request.headers())?;
-    let reason = intake::read_cancel(&body::optional(request).await?).map_err(problems::content)?;
+    let reason = intake::read_cancel(&json_body_if_any(request).await?)?;
     let order = api.find(order_id).await?;
     if order.stage == Stage::Cancelled {
         return Ok(OrderView::response(StatusCode::OK, order));
@@ -109,14 +112,14 @@ impl Api {
     async fn ask_to_cancel(&self, order: &Order, reason: Option<String>) -> Result<Ack, Problem> {
         let wish = CancelOrder { order_id: order.order_id, reason };
         let id = ids::derive(&[CancelOrder::TYPE, &wish.order_id.to_string()]);
-        let stored = self.requests.publish(id, self.now(), &trace_of(order), &wish).await;
+        let stored = self.requests.publish(id, &wish, &trace_of(order)).await;
         let outcome = match &stored {
             Ok(Ack { duplicate: false, .. }) => Outcome::Stored,
             Ok(Ack { duplicate: true, .. }) => Outcome::Repeated,
             Err(_) => Outcome::Unavailable,
         };
         self.metrics.asked(Asked::Cancel, outcome);
-        stored.map_err(|error| problems::not_stored(&error, Repeat::Harmless))
+        stored.map_err(|error| not_stored(&error, Repeat::Harmless))
     }
 
     /// Waits until the wish is decided on: the order as it is cancelled; `None` if it is not in time.

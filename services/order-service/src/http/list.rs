@@ -1,19 +1,23 @@
 //! `GET /orders`: the orders, newest first, page by page.
 
 use axum::{Json, extract::State};
-use runtime::{Problem, http::Query};
+use events::form::CUSTOMER_ID;
+use runtime::{
+    Problem,
+    http::{Query, page_limit},
+};
 
 use super::{
     PATIENCE, Shared, cursor, problems,
     schema::ProblemView,
     view::{OrderPage, OrderView, Status},
 };
-use crate::{intake, projection::change::Stage, read_model::Filter};
+use crate::{projection::change::Stage, read_model::Filter};
 
 /// Orders of a page, unless the caller says how many.
-const LIMIT: i64 = 20;
+const LIMIT: usize = 20;
 /// Most orders of a page.
-const MAX_LIMIT: i64 = 100;
+const MAX_LIMIT: usize = 100;
 /// Most characters of an unknown parameter that the answer repeats.
 const SHOWN: usize = 40;
 
@@ -49,9 +53,9 @@ pub(super) async fn list(
         return Err(problems::list_behind());
     }
     // One more tells whether there is a next page.
-    let found = api.orders.list(&filter, limit + 1).await;
+    let enough = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let found = api.orders.list(&filter, enough).await;
     let mut orders = found.map_err(|error| problems::database(&error))?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = orders.len() > limit;
     orders.truncate(limit);
     let last = orders.last().filter(|_| more);
@@ -64,7 +68,7 @@ pub(super) async fn list(
 #[derive(Debug, PartialEq, Eq)]
 struct Wanted {
     filter: Filter,
-    limit: i64,
+    limit: usize,
 }
 
 impl Wanted {
@@ -79,12 +83,12 @@ impl Wanted {
                 _ => return Err(unknown(&name)),
             };
             if slot.replace(value).is_some() {
-                return Err(problems::parameter(&name, "is given more than once"));
+                return Err(Problem::invalid_parameter(&name, "is given more than once"));
             }
         }
         let customer_id = customer_id.map(read_customer_id).transpose()?;
         let stage = status.as_deref().map(read_status).transpose()?;
-        let limit = limit.as_deref().map_or(Ok(LIMIT), read_limit)?;
+        let limit = page_limit(limit.as_deref(), LIMIT, MAX_LIMIT)?;
         let filter = Filter { customer_id, stage, before: None };
         let before = cursor.as_deref().map(|text| read_cursor(text, &filter)).transpose()?;
         Ok(Self { filter: Filter { before, ..filter }, limit })
@@ -93,14 +97,14 @@ impl Wanted {
 
 fn unknown(name: &str) -> Problem {
     let name: String = name.chars().take(SHOWN).collect();
-    problems::parameter(&name, "is unknown; known are customer_id, status, limit, cursor")
+    Problem::invalid_parameter(&name, "is unknown; known are customer_id, status, limit, cursor")
 }
 
 fn read_customer_id(text: String) -> Result<String, Problem> {
-    if intake::is_customer_id(&text) {
+    if CUSTOMER_ID.fits(&text) {
         Ok(text)
     } else {
-        Err(problems::parameter("customer_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : @ -"))
+        Err(Problem::invalid_parameter("customer_id", format_args!("must be {CUSTOMER_ID}")))
     }
 }
 
@@ -108,20 +112,13 @@ fn read_status(text: &str) -> Result<Stage, Problem> {
     let found = Status::ALL.into_iter().find(|(name, _)| *name == text);
     found.map(|(_, stage)| stage).ok_or_else(|| {
         let names: Vec<_> = Status::ALL.iter().map(|(name, _)| *name).collect();
-        problems::parameter("status", &format!("must be one of {}", names.join(", ")))
+        Problem::invalid_parameter("status", format_args!("must be one of {}", names.join(", ")))
     })
-}
-
-fn read_limit(text: &str) -> Result<i64, Problem> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = text.parse().ok().filter(|limit| digits && (1..=MAX_LIMIT).contains(limit));
-    number
-        .ok_or_else(|| problems::parameter("limit", &format!("must be a whole number from 1 to {MAX_LIMIT}")))
 }
 
 fn read_cursor(text: &str, filter: &Filter) -> Result<i64, Problem> {
     cursor::read(text, filter).ok_or_else(|| {
-        problems::parameter(
+        Problem::invalid_parameter(
             "cursor",
             "must be the next_cursor of a page with the same customer_id and status",
         )

@@ -1,15 +1,12 @@
 //! The HTTP API: one file per endpoint, and what they share.
 
-mod body;
 mod cancel;
 mod cursor;
 mod find;
-mod idempotency_key;
 mod list;
 mod place;
 mod prefer;
 mod problems;
-mod requests;
 mod schema;
 mod view;
 mod wait;
@@ -20,6 +17,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use events::{OrderId, Timestamp, catalogue::REQUESTS};
 use messaging::{clock::Clock, jetstream::JetStream};
 use runtime::Problem;
+use service::Requests;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -31,8 +29,6 @@ use crate::{
     waiters::Waiters,
 };
 
-pub(crate) use requests::Requests;
-
 /// Largest body taken; an order of 100 lines with the longest ids is a quarter of it.
 const MAX_BODY: usize = 64 * 1024;
 /// How long a read waits for the read model to catch up with what was accepted.
@@ -41,7 +37,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// What the endpoints work with.
 pub(crate) struct Api {
     pub(crate) log: JetStream,
-    pub(crate) requests: Arc<Requests>,
+    pub(crate) requests: Requests,
     pub(crate) orders: ReadModel,
     pub(crate) reflection: Reflection,
     pub(crate) waiters: Waiters,
@@ -90,10 +86,7 @@ impl Api {
 /// Reads an order's id from a path.
 fn order_id(text: &str) -> Result<OrderId, Problem> {
     text.parse().map_err(|_not_a_uuid| {
-        problems::parameter(
-            "order_id",
-            "must be the id of an order, a UUID such as 0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70",
-        )
+        Problem::invalid_parameter("order_id", format_args!("must be {}", OrderId::FORM))
     })
 }
 

@@ -10,15 +10,16 @@ use messaging::{
     log::{Ack, Log},
     trace,
 };
-use runtime::Problem;
+use runtime::{
+    Problem,
+    http::{IdempotencyKey, REPLAYED, json_body},
+};
+use service::{Repeat, not_stored};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Api, STREAM, Shared, body,
-    idempotency_key::{self, REPLAYED},
-    prefer,
-    problems::{self, Repeat},
+    Api, STREAM, Shared, location, prefer, problems,
     schema::{OrderBody, ProblemView},
     view::{Accepted, OrderView},
     wait::Patience,
@@ -58,10 +59,15 @@ use crate::{
             headers(("Retry-After" = u32))),
     )
 )]
-pub(super) async fn place(State(api): Shared, request: Request) -> Result<Response, Problem> {
+pub(super) async fn place(
+    State(api): Shared,
+    IdempotencyKey(key): IdempotencyKey,
+    request: Request,
+) -> Result<Response, Problem> {
     let arrived = Instant::now();
-    let (key, wait) = (idempotency_key::read(request.headers())?, prefer::read(request.headers())?);
-    let content = intake::read_order(&body::required(request).await?).map_err(problems::content)?;
+    let wait = prefer::read(request.headers())?;
+    let body = json_body(request).await.map_err(problems::too_large)?;
+    let content = intake::read_order(&body)?;
     let wish = wish(content, key.as_deref());
     // Before the wish is stored, so that its outcome cannot slip by.
     let patience = wait.map(|wait| Patience::new(&api, wish.order_id, wait, arrived));
@@ -124,7 +130,7 @@ fn wish(content: Content, key: Option<&str>) -> PlaceOrder {
 impl Api {
     /// Stores an order that nobody can have asked for before.
     async fn place_afresh(&self, wish: &PlaceOrder) -> Result<Placed, Problem> {
-        let (_ack, placed) = self.store(wish, Repeat::LookFirst(wish.order_id)).await?;
+        let (_ack, placed) = self.store(wish, Repeat::LookFirst(&location(wish.order_id))).await?;
         Ok(placed)
     }
 
@@ -149,11 +155,11 @@ impl Api {
         same(wish, &fingerprint, trace_id)
     }
 
-    async fn store(&self, wish: &PlaceOrder, repeat: Repeat) -> Result<(Ack, Placed), Problem> {
+    async fn store(&self, wish: &PlaceOrder, repeat: Repeat<'_>) -> Result<(Ack, Placed), Problem> {
         let id = ids::derive(&[PlaceOrder::TYPE, &wish.order_id.to_string()]);
         let trace = trace::current();
-        let stored = self.requests.publish(id, self.now(), &trace, wish).await;
-        let ack = stored.map_err(|error| problems::not_stored(&error, repeat))?;
+        let stored = self.requests.publish(id, wish, &trace).await;
+        let ack = stored.map_err(|error| not_stored(&error, repeat))?;
         Ok((ack, Placed { trace_id: trace.trace_id, replayed: false }))
     }
 

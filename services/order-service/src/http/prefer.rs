@@ -6,8 +6,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use runtime::Problem;
 use tokio::time::Instant;
 
-use super::problems;
-
 /// Says that the preference was honoured.
 pub(super) const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -38,7 +36,8 @@ impl Wait {
 
 /// The wish to wait, if there is one. Other preferences are not known here and do no harm.
 pub(super) fn read(headers: &HeaderMap) -> Result<Option<Wait>, Problem> {
-    let refusal = || problems::header(NAME, "must be `wait=N` with N a whole number of seconds from 1 to 30");
+    let refusal =
+        || Problem::invalid_header(NAME, "must be `wait=N` with N a whole number of seconds from 1 to 30");
     for value in headers.get_all(NAME) {
         for preference in value.to_str().map_err(|_| refusal())?.split(',') {
             let (name, value) = preference.split_once('=').unwrap_or((preference, ""));

@@ -3,8 +3,6 @@
 
 use utoipa::ToSchema;
 
-use crate::intake::FieldError;
-
 /// What is ordered. Unknown fields are refused.
 #[derive(ToSchema)]
 #[schema(as = NewOrder)]
@@ -73,7 +71,7 @@ pub(super) struct ProblemView {
     order_id: Option<uuid::Uuid>,
     /// Everything that is wrong with the body.
     #[schema(nullable = false)]
-    errors: Option<Vec<FieldError>>,
+    errors: Option<Vec<FieldErrorView>>,
     /// The header that is wrong.
     #[schema(nullable = false, example = "Idempotency-Key")]
     header: Option<String>,
@@ -83,4 +81,16 @@ pub(super) struct ProblemView {
     /// Why an order was not cancelled.
     #[schema(nullable = false, example = "too_late")]
     reason: Option<String>,
+}
+
+/// What is wrong with one field.
+#[derive(ToSchema)]
+#[schema(as = FieldError)]
+pub(super) struct FieldErrorView {
+    /// JSON pointer (RFC 6901) of the field; empty for the body as a whole.
+    #[schema(example = "/lines/0/quantity")]
+    pointer: String,
+    /// What to fix.
+    #[schema(example = "must be a whole number from 1 to 10000")]
+    detail: String,
 }

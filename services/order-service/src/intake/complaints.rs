@@ -1,7 +1,6 @@
 //! What is wrong with a body: collected, so that a caller can mend everything at once.
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use runtime::http::FieldError;
 
 use super::json::Node;
 
@@ -9,17 +8,6 @@ use super::json::Node;
 const MOST: usize = 20;
 /// Most characters of a caller's own word that an answer repeats.
 const SHOWN: usize = 40;
-
-/// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// JSON pointer (RFC 6901) of the field; empty for the body as a whole.
-    #[schema(example = "/lines/0/quantity")]
-    pub pointer: String,
-    /// What to fix.
-    #[schema(example = "must be a whole number from 1 to 10000")]
-    pub detail: String,
-}
 
 /// A growing list of complaints.
 #[derive(Debug, Default)]
@@ -32,7 +20,7 @@ pub(super) struct Complaints {
 impl Complaints {
     pub(super) fn add(&mut self, pointer: &str, detail: String) {
         if self.list.len() < MOST {
-            self.list.push(FieldError { pointer: pointer.to_owned(), detail });
+            self.list.push(FieldError::new(pointer, detail));
         } else {
             self.more += 1;
         }
@@ -45,7 +33,7 @@ impl Complaints {
     pub(super) fn into_list(mut self) -> Vec<FieldError> {
         if self.more > 0 {
             let detail = format!("{} more fields are wrong", self.more);
-            self.list.push(FieldError { pointer: String::new(), detail });
+            self.list.push(FieldError::new("", detail));
         }
         self.list
     }

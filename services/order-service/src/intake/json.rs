@@ -22,18 +22,6 @@ pub(super) enum Node {
     Object(Vec<(String, Node)>),
 }
 
-/// Reads a whole body.
-pub(super) fn parse(body: &[u8]) -> Result<Node, String> {
-    if body.trim_ascii().is_empty() {
-        return Err("the body is empty; send a JSON object".to_owned());
-    }
-    if [b"\xef\xbb\xbf".as_slice(), b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| body.starts_with(mark)) {
-        return Err("the body begins with a byte order mark; send UTF-8 without one".to_owned());
-    }
-    // The parser's messages name a place and what it expected there, never what it found.
-    serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))
-}
-
 impl Node {
     /// What it is, to say what it should not have been.
     pub(super) fn kind(&self) -> &'static str {

@@ -1,66 +1,20 @@
 //! The rules for single values.
 
+use events::form::Form;
+
 use super::{card::looks_like_card_number, complaints::Complaints, json::Node};
 
 /// Numbers from here on are not repeated to the caller: they might be card numbers.
 const REPEATABLE: u128 = 1_000_000_000_000;
 
-/// What a text must be.
-pub(super) struct TextRule {
-    /// Most characters; at least one is always wanted.
-    max: usize,
-    allowed: fn(char) -> bool,
-    /// The allowed characters in words.
-    of: &'static str,
-}
-
-pub(super) const CUSTOMER_ID: TextRule = TextRule {
-    max: 64,
-    allowed: |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '@' | '-'),
-    of: "A-Z a-z 0-9 . _ : @ -",
-};
-
-pub(super) const SKU: TextRule = TextRule {
-    max: 64,
-    allowed: |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'),
-    of: "A-Z a-z 0-9 . _ -",
-};
-
-pub(super) const PAYMENT_METHOD: TextRule = TextRule {
-    max: 128,
-    allowed: |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-'),
-    of: "A-Z a-z 0-9 . _ : -",
-};
-
-pub(super) const REASON: TextRule =
-    TextRule { max: 500, allowed: |c| !c.is_control(), of: "any kind but control characters" };
-
-impl TextRule {
-    fn holds(&self, text: &str) -> bool {
-        let length = text.chars().take(self.max + 1).count();
-        (1..=self.max).contains(&length) && text.chars().all(self.allowed)
-    }
-}
-
-/// Whether a text can be the id of a customer.
-#[must_use]
-pub fn is_customer_id(text: &str) -> bool {
-    CUSTOMER_ID.holds(text)
-}
-
-/// A text by its rule.
-pub(super) fn text(
-    node: &Node,
-    pointer: &str,
-    rule: &TextRule,
-    complaints: &mut Complaints,
-) -> Option<String> {
+/// A text of a form.
+pub(super) fn text(node: &Node, pointer: &str, form: &Form, complaints: &mut Complaints) -> Option<String> {
     let Node::Text(text) = node else {
         complaints.add(pointer, format!("must be a string, not {}", node.kind()));
         return None;
     };
-    if !rule.holds(text) {
-        complaints.add(pointer, format!("must be 1 to {} characters of {}", rule.max, rule.of));
+    if !form.fits(text) {
+        complaints.add(pointer, format!("must be {form}"));
         return None;
     }
     Some(text.clone())

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Content, FieldError, MAX_LINES, Refusal, read_cancel, read_order};
+use runtime::http::FieldError;
+
+use super::{Content, MAX_LINES, Refusal, read_cancel, read_order};
 
 fn good() -> Value {
     json!({
