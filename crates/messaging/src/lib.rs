@@ -9,7 +9,10 @@
 //! | [`journal`] | a stream with one active writer, its state the fold of its events |
 //! | [`worker`] | competing consumers that do I/O for each event |
 //! | [`dead_letter`] | where a message goes that cannot be handled |
+//! | [`headers`] | the names of headers, and a map of them |
 //! | [`trace`] | trace context in and out of headers |
+//! | [`clock`] | the time of day, as an input |
+//! | [`metrics`] | every metric of this crate |
 //!
 //! This crate matches on no concrete event and decides nothing about orders. It is the only one that
 //! names the broker's client.

@@ -8,7 +8,7 @@ mod snapshots;
 
 use std::time::Duration;
 
-use async_nats::{Client, jetstream::Context};
+use async_nats::{Client, connection::State, jetstream::Context};
 use events::Timestamp;
 use tokio::sync::watch;
 
@@ -36,6 +36,19 @@ impl JetStream {
     pub fn connected(&self) -> watch::Receiver<bool> {
         self.connected.clone()
     }
+
+    /// Waits a while for the connection. What the client is given while there is none it sends when there
+    /// is one again, however much later: long after the caller gave up and the broker forgot the id.
+    async fn stands(&self) -> Result<(), PublishError> {
+        if self.client.connection_state() == State::Connected {
+            return Ok(());
+        }
+        let mut connected = self.connected.clone();
+        match tokio::time::timeout(REQUEST_TIMEOUT, connected.wait_for(|connected| *connected)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(PublishError::Unknown("not connected".to_owned())),
+        }
+    }
 }
 
 impl Log for JetStream {
@@ -44,10 +57,12 @@ impl Log for JetStream {
     type Beats = JetStreamBeats;
 
     async fn publish(&self, message: &Message, expect: Option<u64>) -> Result<Ack, PublishError> {
+        self.stands().await?;
         publish::one(&self.client, message, expect).await
     }
 
     async fn publish_batch(&self, messages: &[Message], expect: Option<u64>) -> Result<Ack, PublishError> {
+        self.stands().await?;
         publish::batch(&self.client, messages, expect).await
     }
 
@@ -78,7 +93,7 @@ impl Log for JetStream {
     }
 
     fn read(&self, stream: &str, subjects: &[&str], after: u64) -> JetStreamReader {
-        JetStreamReader::new(self.context.clone(), stream, subjects, after)
+        JetStreamReader::new(self.context.clone(), self.connected.clone(), stream, subjects, after)
     }
 
     fn consume(&self, stream: &str, durable: &str, prefetch: usize) -> JetStreamConsumer {

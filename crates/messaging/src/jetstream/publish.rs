@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_nats::{
     Client, HeaderMap, Request,
-    client::{RequestError, RequestErrorKind},
+    client::{PublishErrorKind, RequestError, RequestErrorKind},
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -47,7 +47,12 @@ pub(super) async fn batch(
             client
                 .publish_with_headers(message.subject.clone(), headers, message.payload.clone())
                 .await
-                .map_err(|error| PublishError::Unknown(error.to_string()))?;
+                .map_err(|error| match error.kind() {
+                    PublishErrorKind::Send => PublishError::Unknown(error.to_string()),
+                    PublishErrorKind::MaxPayloadExceeded | PublishErrorKind::InvalidSubject => {
+                        PublishError::Refused(error.to_string())
+                    }
+                })?;
         }
         let mut headers = in_batch(with_expectation(last, None), &batch_id, messages.len());
         headers.insert(BATCH_COMMIT, "1");

@@ -10,7 +10,8 @@ use async_nats::{
     },
 };
 use futures_util::{FutureExt, StreamExt};
-use tracing::debug;
+use tokio::sync::watch;
+use tracing::{debug, error};
 
 use super::{timestamp, unavailable};
 use crate::{
@@ -36,6 +37,7 @@ pub struct JetStreamReader {
     subjects: Vec<String>,
     /// The last sequence given out.
     after: u64,
+    connected: watch::Receiver<bool>,
     open: Option<Open>,
 }
 
@@ -46,12 +48,19 @@ struct Open {
 }
 
 impl JetStreamReader {
-    pub(super) fn new(context: Context, stream: &str, subjects: &[&str], after: u64) -> Self {
+    pub(super) fn new(
+        context: Context,
+        connected: watch::Receiver<bool>,
+        stream: &str,
+        subjects: &[&str],
+        after: u64,
+    ) -> Self {
         let subjects = subjects.iter().map(|&subject| subject.to_owned()).collect();
-        Self { context, stream: stream.to_owned(), subjects, after, open: None }
+        Self { context, stream: stream.to_owned(), subjects, after, connected, open: None }
     }
 
-    async fn reopen(&self) -> Result<Open, Unavailable> {
+    async fn reopen(&mut self) -> Result<Open, Unavailable> {
+        self.connected.mark_unchanged();
         let config = pull::Config {
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.after + 1 },
             ack_policy: AckPolicy::None,
@@ -63,6 +72,18 @@ impl JetStreamReader {
         };
         let consumer =
             self.context.create_consumer_on_stream(config, &self.stream).await.map_err(unavailable)?;
+        // A start beyond the stream's end is moved back to its end: what comes then is not what follows.
+        let begins_after = consumer.cached_info().delivered.stream_sequence;
+        if begins_after < self.after {
+            let (stream, read) = (&self.stream, self.after);
+            error!(
+                stream,
+                read,
+                last = begins_after,
+                "the stream ends before what was read of it; not reading"
+            );
+            return Err(unavailable("the stream was cut off or made anew"));
+        }
         let messages = consumer
             .stream()
             .max_messages_per_batch(PULL)
@@ -106,7 +127,12 @@ impl Reader for JetStreamReader {
                 }
             }
             let Some(open) = &mut self.open else { continue };
-            let mut next = open.messages.next().await;
+            // What was on its way when a connection broke is lost without a trace if nothing follows it.
+            let mut next = tokio::select! {
+                biased;
+                next = open.messages.next() => next,
+                _ = self.connected.changed() => None,
+            };
             loop {
                 let accepted = match next {
                     Some(Ok(message)) => self.accept(message),

@@ -4,7 +4,7 @@ use async_nats::jetstream::{Context, object_store::ObjectStore};
 use futures_util::TryStreamExt;
 use tokio::io::AsyncReadExt;
 
-use super::unavailable;
+use super::{REQUEST_TIMEOUT, unavailable};
 use crate::log::Unavailable;
 
 /// The bucket; `topology` creates it.
@@ -56,11 +56,16 @@ pub(super) async fn load(
         Err(error) => return Err(unavailable(error)),
     };
     let mut body = Vec::new();
-    match object.read_to_end(&mut body).await {
-        Ok(_bytes) => Ok(Some(body)),
-        // The client checks the object's digest: what fails it is damaged, not out of reach.
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Ok(None),
-        Err(error) => Err(unavailable(error)),
+    loop {
+        match tokio::time::timeout(REQUEST_TIMEOUT, object.read_buf(&mut body)).await {
+            Ok(Ok(0)) => return Ok(Some(body)),
+            Ok(Ok(_bytes)) => {}
+            // The client checks the object's digest: what fails it is damaged, not out of reach.
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => return Ok(None),
+            Ok(Err(error)) => return Err(unavailable(error)),
+            // The client waits for ever for a chunk that is gone.
+            Err(_elapsed) => return Ok(None),
+        }
     }
 }
 

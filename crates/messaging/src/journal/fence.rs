@@ -76,7 +76,11 @@ async fn written_by_us<L: Log>(
     match log.get(journal, after + 1).await? {
         Some(message) => Ok(message.headers.get(COMMIT) == Some(commit_id)),
         // The stream has moved past it and it has aged out, or this replica has yet to catch up.
-        None if log.extent(journal).await?.first > after + 1 => Ok(false),
-        None => Err(Unavailable("the message is not there yet".to_owned())),
+        None => match log.extent(journal).await? {
+            extent if extent.first > after + 1 => Ok(false),
+            // The stream was cut off or made anew: what is there now has to be read first.
+            extent if extent.last < after => Ok(false),
+            _ => Err(Unavailable("the message is not there yet".to_owned())),
+        },
     }
 }

@@ -38,6 +38,10 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let mut reader = self.log.read(self.config.stream, &[], folded.sequence);
         let mut beats = self.log.beats(self.config.stream);
         let goal = self.goal(stop).await;
+        if goal < folded.sequence {
+            let reason = format!("it ends at {goal}, before its snapshot of {}", folded.sequence);
+            return Err(JournalError { journal: self.config.stream, reason });
+        }
         let mut silent_since = Instant::now();
         loop {
             let caught_up = folded.sequence >= goal;
@@ -65,6 +69,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
                 }
                 query = Self::next_query(&mut self.queries) => query(&folded.state, folded.sequence)(),
                 () = tokio::time::sleep_until(silent_since + patience), if caught_up => {
+                    self.inputs_reach(&folded.positions).await?;
                     if self.take_over(folded).await {
                         return Ok(Followed::TookOver);
                     }
@@ -88,10 +93,26 @@ impl<L: Log, D: Decider> Journal<L, D> {
         }
     }
 
+    /// The inputs are those that were read: none of them ends before its position.
+    async fn inputs_reach(&self, positions: &Positions) -> Result<(), JournalError> {
+        for input in self.decider.inputs() {
+            let position = positions.get(input.stream);
+            // A broker that cannot say now takes no fence either.
+            let Ok(extent) = self.log.extent(input.stream).await else { continue };
+            if extent.last < position {
+                let (stream, last) = (input.stream, extent.last);
+                let reason =
+                    format!("its input {stream} ends at {last}, before what was read of it, {position}");
+                return Err(JournalError { journal: self.config.stream, reason });
+            }
+        }
+        Ok(())
+    }
+
     /// Nobody leads: the journal is new, its writer handed over, or its writer was this very instance,
     /// which cannot be running twice.
     fn free_to_take(&self, folded: &Folded<D::State>) -> bool {
-        folded.epoch == 0 || folded.handed_over || folded.writer == self.config.instance
+        folded.epoch == 0 || folded.handed_over || (self.by_name && folded.writer == self.config.instance)
     }
 
     /// How long the leader may be silent. Differs between instances, so that they do not all try at once.

@@ -108,6 +108,9 @@ pub struct Journal<L, D: Decider> {
     metrics: Metrics,
     queries: mpsc::Receiver<Query<D::State>>,
     status: watch::Sender<JournalStatus>,
+    /// Whoever bears this instance's name is taken to be this very process's past. Not so once the
+    /// journal was lost: then it may be a second process of the same name.
+    by_name: bool,
     /// Inputs that made the decider panic; they are parked instead of decided on.
     poisoned: HashSet<(&'static str, u64)>,
     /// Messages in the stream that are no part of the journal, to be parked.
@@ -127,8 +130,18 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let (status, watching) = watch::channel(JournalStatus::starting());
         let decider = Arc::new(decider);
         let (poisoned, foreign) = (HashSet::new(), VecDeque::new());
-        let journal =
-            Self { log, decider, config, dead_letters, metrics, queries, status, poisoned, foreign };
+        let journal = Self {
+            log,
+            decider,
+            config,
+            dead_letters,
+            metrics,
+            queries,
+            status,
+            by_name: true,
+            poisoned,
+            foreign,
+        };
         (journal, JournalHandle::new(ask, watching))
     }
 
@@ -142,7 +155,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
             let Some(mut folded) = self.load(&stop).await else { return Ok(()) };
             match self.follow(&mut folded, &stop).await {
                 Ok(Followed::Stopped) => return Ok(()),
-                Ok(Followed::TookOver) => rebuilt = false,
+                Ok(Followed::TookOver) => (rebuilt, self.by_name) = (false, true),
                 // What is missing has aged out since the snapshot was read; a newer one may cover it.
                 Err(error) if !rebuilt => {
                     warn!(%error, "reading the journal anew");
@@ -156,6 +169,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
                 Led::Lost => {
                     info!(journal = self.config.stream, "no longer leading the journal");
                     self.count("lost");
+                    self.by_name = false;
                 }
                 Led::Poisoned { stream, sequence } => {
                     self.poisoned.insert((stream, sequence));

@@ -129,3 +129,15 @@ async fn the_task_ends_when_its_handles_do_and_everything_is_settled() {
     drop(commit);
     tokio::time::timeout(Duration::from_secs(5), tracker.wait()).await.unwrap();
 }
+
+#[tokio::test]
+async fn one_message_that_is_too_large_costs_nobody_else_anything() {
+    let (_broker, js) = fleet().await;
+    let config = CommitConfig { patience: Duration::from_secs(3), ..CommitConfig::for_stream("REQUESTS") };
+    let commit = GroupCommit::spawn(js, config, &metrics(), &TaskTracker::new());
+    let mut large = add(2);
+    large.payload = vec![b'x'; 2 << 20].into();
+    let outcomes = join_all([add(1), large, add(3)].map(|m| commit.publish(m))).await;
+    assert!(outcomes[0].is_ok() && outcomes[2].is_ok(), "{outcomes:?}");
+    assert!(matches!(outcomes[1], Err(CommitError::Refused(_))), "{outcomes:?}");
+}

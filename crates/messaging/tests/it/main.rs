@@ -1,9 +1,11 @@
 //! The messaging layer against a real nats-server.
-#![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed setup fails the test")]
 
 mod commit;
 mod journal;
 mod log;
+mod remade;
 mod support;
 mod topology;
+mod wire;
 mod worker;
