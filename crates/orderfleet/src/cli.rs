@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use tokio::runtime::Builder;
 
-use crate::commands::{Command, Context};
-use crate::fleet::Cancelled;
-use crate::interrupt::Interrupt;
-use crate::ui::Ui;
+use crate::{
+    commands::{Command, Context},
+    fleet::Cancelled,
+    interrupt::Interrupt,
+    ui::Ui,
+};
 
 /// What a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;

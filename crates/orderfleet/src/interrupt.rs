@@ -2,9 +2,11 @@
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 /// SIGINT, SIGTERM and SIGHUP (the terminal was closed) of this process, counted.

@@ -1,9 +1,11 @@
 //! Everything this program prints. Results go to stdout, progress and errors to stderr; nothing else may print.
 
-use std::fmt::Display;
-use std::io::{self, ErrorKind, Write};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};

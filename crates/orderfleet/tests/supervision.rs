@@ -1,8 +1,11 @@
 //! Supervision, tried on stand-ins for the services: started in order, watched, crashed, stopped, nothing left behind.
+#![expect(clippy::expect_used, reason = "a failed setup fails the test")]
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use orderfleet::fleet::{Cancelled, Fleet, FleetEvent, FleetOptions, Phase, ServiceSpec, Stage};
 use tokio_util::sync::CancellationToken;

@@ -13,7 +13,8 @@
 //! | [`projector`] | the loop that feeds it; one active per database |
 //! | [`progress`] | how far it is, to wait for and to report |
 //! | [`insert`] | many rows by one statement |
-//! | [`metrics`] | names and meanings |
+//! | [`source`] | where the streams are read from |
+//! | [`metrics`] | every metric of this crate |
 //!
 //! Placeholders are written `$1` everywhere: both databases take them. One word differs between their
 //! dialects, see [`schema::Migration`].

@@ -1,4 +1,4 @@
-//! Every metric of this crate: its name, labels and meaning.
+//! Every metric of this crate: names, labels and meaning.
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 

@@ -42,7 +42,8 @@ pub enum Backend {
 
 impl Backend {
     /// That of a connection.
-    pub(crate) fn of(connection: &AnyConnection) -> Self {
+    #[must_use]
+    pub fn of(connection: &AnyConnection) -> Self {
         if connection.backend_name() == Sqlite::NAME { Self::Sqlite } else { Self::Postgres }
     }
 
@@ -91,6 +92,17 @@ pub enum OpenError {
         /// What it is instead.
         found: String,
     },
+}
+
+impl OpenError {
+    /// Whether the URL itself is wrong, not what it leads to.
+    #[must_use]
+    pub fn is_bad_url(&self) -> bool {
+        match self {
+            Self::UnknownScheme | Self::BadUrl(_) | Self::NotAFile => true,
+            Self::Directory(_) | Self::Unusable(_) | Self::NotDurable { .. } => false,
+        }
+    }
 }
 
 /// A database. Cheap to clone.

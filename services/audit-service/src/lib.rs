@@ -3,82 +3,71 @@
 //! A projection: it writes every message of every stream into SQL as it is, readable or not, chained by
 //! hashes, and knows nothing of what the events mean. A new event type needs no change here.
 //!
-//! | consumes | emits |
+//! | consumes | publishes |
 //! |---|---|
 //! | every stream, everything: see [`projection::STREAMS`] | nothing |
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`config`] | its settings |
-//! | [`fields`] | what an envelope says, as far as the trail can be searched by it; pure |
-//! | [`chain`] | the hashes that tie messages together; pure |
-//! | [`timeline`] | an order's events in causal order; pure |
-//! | [`projection`] | tables, and how messages get into them |
+//! | [`config`] | the settings |
+//! | [`fields`] | what an envelope says, as far as the trail can be searched by it, pure |
+//! | [`chain`] | the hashes that tie messages together, pure |
+//! | [`timeline`] | an order's events in causal order, pure |
+//! | [`projection`] | the trail's tables, and how messages get into them |
 //! | [`trail`] | reading them |
 //! | [`integrity`] | looking for what is missing or changed |
 //! | [`http`] | the API |
-//! | [`metrics`] | names and meanings |
+//! | [`metrics`] | every metric of this service |
 
 pub mod chain;
 pub mod config;
 pub mod fields;
-pub mod http;
+mod http;
 pub mod integrity;
 pub mod metrics;
 pub mod projection;
 pub mod timeline;
 pub mod trail;
 
-use ::projection::{Handle, OpenError, Projector, ProjectorConfig, Source, Store};
+use std::net::SocketAddr;
+
+use ::projection::{Handle, Projector, ProjectorConfig, Source, Store};
 use anyhow::Context;
-use runtime::{ConfigError, Process};
+use runtime::Process;
 use service::{Needs, Service};
 
-use crate::{config::Config, http::Api, integrity::Auditor, projection::AuditTrail, trail::Trail};
+pub use config::Config;
 
-/// Wires the service up.
+use crate::{http::Api, integrity::Auditor, metrics::Metrics, projection::AuditTrail, trail::Trail};
+
+const NEEDS: Needs = Needs { streams: projection::STREAMS, consumers: &[] };
+
+/// Starts the service; it works until the process is told to stop.
 ///
 /// # Errors
 /// A setting is wrong, the database cannot be used, or the port is taken.
 pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
-    let store = open(&config.database_url).await?;
-    let needs = Needs { streams: projection::STREAMS, consumers: &[] };
-    let service = Service::start(&process, &config.broker, needs).await?;
+    let store = config.store().await?;
+    let service = Service::start(&process, &config.broker, NEEDS).await?;
     serve(&process, store, service.log).await?;
     Ok(())
 }
 
-/// Projects from `source` into `store`, and serves what is there.
+/// Starts the service over any source and database, and says where its API is.
 ///
 /// # Errors
 /// The port is taken.
-pub async fn serve<S: Source>(
-    process: &Process,
-    store: Store,
-    source: S,
-) -> anyhow::Result<std::net::SocketAddr> {
+pub async fn serve<S: Source>(process: &Process, store: Store, source: S) -> anyhow::Result<SocketAddr> {
     let handle = project(process, store.clone(), source.clone())?;
     watch(process, &handle);
     let trail = Trail::new(store);
     let auditor = Auditor::new(trail.clone(), source);
-    process.serve(http::routes(Api::new(trail, auditor, handle))).await
-}
-
-async fn open(url: &str) -> anyhow::Result<Store> {
-    match Store::open(url).await {
-        Ok(store) => Ok(store),
-        Err(error @ (OpenError::UnknownScheme | OpenError::BadUrl(_) | OpenError::NotAFile)) => {
-            Err(ConfigError::new(format!("--database-url (DATABASE_URL): {error}")).into())
-        }
-        Err(error @ (OpenError::Directory(_) | OpenError::Unusable(_) | OpenError::NotDurable { .. })) => {
-            Err(error.into())
-        }
-    }
+    process.serve(http::router(Api::new(trail, auditor, handle))).await
 }
 
 fn project<S: Source>(process: &Process, store: Store, source: S) -> anyhow::Result<Handle> {
     let metrics = ::projection::Metrics::register(process.registry()).context("cannot register metrics")?;
-    let own = metrics::Metrics::register(process.registry()).context("cannot register metrics")?;
+    let own = Metrics::register(process.registry()).context("cannot register metrics")?;
     let trail = AuditTrail::new(process.clock(), own);
     let (projector, handle) = Projector::new(store, source, trail, ProjectorConfig::default(), &metrics);
     let alive = process.heartbeat("projector");

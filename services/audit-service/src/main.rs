@@ -1,4 +1,4 @@
-//! The audit service's process.
+//! The `audit-service` program.
 
 fn main() -> std::process::ExitCode {
     runtime::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), audit_service::start)

@@ -1,6 +1,11 @@
-//! Every metric of this service: its name, labels and meaning.
+//! Every metric of this service: names, labels and meaning.
 
 use prometheus::{IntCounterVec, Opts, Registry};
+
+/// Sequences that were gone before they could be written to the trail, by `stream`.
+const MISSING: &str = "audit_missing_messages_total";
+/// Messages written to the trail as they are because their body is no envelope, by `stream`.
+const UNREADABLE: &str = "audit_unreadable_messages_total";
 
 /// The metrics of this service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,11 +27,11 @@ impl Metrics {
         };
         Ok(Self {
             missing: counter(
-                "audit_missing_messages_total",
+                MISSING,
                 "Sequences of a stream that were gone before they could be written to the trail",
             )?,
             unreadable: counter(
-                "audit_unreadable_messages_total",
+                UNREADABLE,
                 "Messages written to the trail as they are because their body is no envelope",
             )?,
         })

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use ::projection::{ApplyError, Batch, Entry, Gap, Insert, Migration, Projection, Tx};
+use ::projection::{ApplyError, Backend, Batch, Entry, Gap, Insert, Migration, Projection, Tx};
 use events::catalogue;
 use messaging::{dead_letter, topology};
 use prometheus::IntCounter;
 use runtime::Clock;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use tracing::warn;
 
 use crate::{
     chain::{self, Hash, Link},
     fields::Fields,
     metrics::Metrics,
+    trail::Dialect,
 };
 
 /// The streams that are kept, in the order an order passes through them.
@@ -177,10 +178,10 @@ impl<'a> EventRow<'a> {
 
 /// The hash of the last message of a stream in the trail.
 async fn head(tx: &mut Tx, stream: &str) -> Result<Hash, sqlx::Error> {
-    let row = sqlx::query("SELECT chain_hash FROM events WHERE stream = $1 ORDER BY sequence DESC LIMIT 1")
-        .bind(stream)
-        .fetch_optional(tx)
-        .await?;
+    let Dialect { hash, has_place, .. } = Dialect::of(Backend::of(tx));
+    let select =
+        format!("SELECT {hash} FROM events WHERE stream = $1 AND {has_place} ORDER BY sequence DESC LIMIT 1");
+    let row = sqlx::query(AssertSqlSafe(select)).bind(stream).fetch_optional(tx).await?;
     let Some(row) = row else { return Ok(chain::START) };
     let hash: Vec<u8> = row.try_get(0)?;
     // Somebody has cut it short: the chain goes on all the same, and a verification names the place.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::{BrokerConfig, JournalArgs};
+use service::{BrokerArgs, JournalArgs};
 
 use crate::domain::Windows;
 
@@ -11,17 +11,18 @@ use crate::domain::Windows;
 pub struct Config {
     /// How to reach the broker.
     #[command(flatten)]
-    pub broker: BrokerConfig,
+    pub broker: BrokerArgs,
 
     /// How its journal is kept.
     #[command(flatten)]
     pub journal: JournalArgs,
 
-    /// Seconds for which an adjustment repeated under the same Idempotency-Key is recognised, 10 to 86400
+    /// Seconds for which an adjustment repeated under the same Idempotency-Key is recognised, 120 to 86400
     ///
-    /// The same in all replicas. Every adjustment of that time is held in memory.
+    /// The same in all replicas. No less than the broker remembers a request: one that only it recognised would be
+    /// answered as pending although it is made. Every adjustment of that time is held in memory.
     #[arg(long, env = "ADJUSTMENT_MEMORY", default_value_t = 600, value_name = "SECONDS")]
-    #[arg(value_parser = clap::value_parser!(u64).range(10..=86_400))]
+    #[arg(value_parser = clap::value_parser!(u64).range(120..=86_400))]
     pub adjustment_memory: u64,
 }
 
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for value in ["0", "9", "86401", "-1", "1.5", "10m", ""] {
+        for value in ["0", "119", "86401", "-1", "1.5", "10m", ""] {
             assert!(read(&["--adjustment-memory", value]).is_err(), "{value}");
         }
     }

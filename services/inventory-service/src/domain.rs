@@ -104,7 +104,12 @@ pub struct Stock {
     settled: Recent<OrderId, Settled>,
     adjustments: Recent<Uuid, Adjustment>,
     tally: Tally,
+    /// The latest event time seen.
     latest: Timestamp,
+    /// That of the adjustments alone. Orders and requests are read from two streams, of which one may be far
+    /// behind: how long ago an adjustment was asked for is told by the requests, and by nothing else.
+    #[serde(default)]
+    asked: Timestamp,
 }
 
 /// What can be seen from outside.
@@ -233,6 +238,7 @@ impl Stock {
 impl Stock {
     /// Takes in an event of the journal that happened at `at`.
     pub fn apply(&mut self, event: &InventoryEvent, at: Timestamp, windows: Windows) {
+        self.latest = self.latest.max(at);
         match event {
             InventoryEvent::Reserved(reserved) => self.reserve(reserved),
             InventoryEvent::Rejected(rejected) => {
@@ -245,17 +251,23 @@ impl Stock {
                 self.levels.entry(adjusted.sku.clone()).or_default().on_hand = adjusted.on_hand;
                 let made = Adjustment::Made { delta: adjusted.delta, on_hand: adjusted.on_hand };
                 self.tally.adjusted += 1;
-                self.adjustments.insert(adjusted.adjustment_id, made, at);
+                self.remember(adjusted.adjustment_id, made, at);
             }
             InventoryEvent::AdjustRefused(refused) => {
                 self.tally.adjust_refused += 1;
                 let outcome = Adjustment::Refused { on_hand: refused.on_hand, reserved: refused.reserved };
-                self.adjustments.insert(refused.adjustment_id, outcome, at);
+                self.remember(refused.adjustment_id, outcome, at);
             }
         }
-        self.latest = self.latest.max(at);
         self.settled.forget(self.latest, windows.orders);
-        self.adjustments.forget(self.latest, windows.adjustments);
+        self.adjustments.forget(self.asked, windows.adjustments);
+    }
+
+    /// From the later of when it was asked for and, as far as is known, when it was decided: its caller may have
+    /// waited for the outcome until now.
+    fn remember(&mut self, adjustment: Uuid, outcome: Adjustment, at: Timestamp) {
+        self.asked = self.asked.max(at);
+        self.adjustments.insert(adjustment, outcome, self.latest);
     }
 
     fn reserve(&mut self, reserved: &StockReserved) {

@@ -22,22 +22,20 @@
 pub mod config;
 pub mod decider;
 pub mod domain;
-pub mod http;
+mod http;
 pub mod metrics;
 pub mod reader;
 
 use std::net::SocketAddr;
 
+use anyhow::Context;
 use events::catalogue::{INVENTORY, ORDERS, REQUESTS};
 use runtime::Process;
 use service::{Needs, Service};
 
 pub use config::Config;
 
-use decider::InventoryDecider;
-use http::Api;
-use metrics::Metrics;
-use reader::StockReader;
+use crate::{decider::InventoryDecider, http::Api, metrics::Metrics, reader::StockReader};
 
 const NEEDS: Needs = Needs { streams: &[REQUESTS.name, ORDERS.name, INVENTORY.name], consumers: &[] };
 
@@ -56,7 +54,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
 /// As for [`start`].
 pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAddr> {
     let service = Service::start(&process, &config.broker, NEEDS).await?;
-    let metrics = Metrics::register(process.registry())?;
+    let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
     let journal = service.journal(INVENTORY, InventoryDecider::new(config.windows()), config.journal)?;
     let requests = service.requests();
 

@@ -1,17 +1,22 @@
-//! The knobs of this service.
+//! This service's settings, from flags or environment.
 
 use std::time::Duration;
 
-use service::{BrokerConfig, JournalArgs};
+use projection::Store;
+use runtime::ConfigError;
+use service::{BrokerArgs, JournalArgs};
 
 use crate::domain::Windows;
 
-/// The configuration of the order service.
+/// In seconds; more than any stream keeps.
+const YEAR: u64 = 31_536_000;
+
+/// Takes orders over HTTP and decides their life.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Config {
-    /// Where the log is.
+    /// How to reach the broker.
     #[command(flatten)]
-    pub broker: BrokerConfig,
+    pub broker: BrokerArgs,
 
     /// How its journal is kept.
     #[command(flatten)]
@@ -29,65 +34,70 @@ pub struct Config {
     )]
     pub database_url: String,
 
-    /// Seconds after which an order that is neither confirmed nor cancelled is cancelled
+    /// Seconds after which an order that is neither confirmed nor cancelled is cancelled, 1 to 31536000
     ///
     /// The same in all replicas.
-    #[arg(long, env = "ORDER_DEADLINE", default_value = "86400", value_name = "SECONDS", value_parser = seconds)]
-    pub order_deadline: Duration,
+    #[arg(long, env = "ORDER_DEADLINE", default_value_t = 86_400, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=YEAR))]
+    pub order_deadline: u64,
 
-    /// Seconds for which a confirmed order may still be cancelled by its customer
+    /// Seconds for which a confirmed order may still be cancelled by its customer, 1 to 31536000
     ///
     /// The same in all replicas.
-    #[arg(long, env = "CANCEL_WINDOW", default_value = "300", value_name = "SECONDS", value_parser = seconds)]
-    pub cancel_window: Duration,
+    #[arg(long, env = "CANCEL_WINDOW", default_value_t = 300, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=YEAR))]
+    pub cancel_window: u64,
 }
 
 impl Config {
+    /// The database.
+    pub(crate) async fn store(&self) -> anyhow::Result<Store> {
+        Store::open(&self.database_url).await.map_err(|error| {
+            if error.is_bad_url() {
+                ConfigError::new(format!("--database-url (DATABASE_URL): {error}")).into()
+            } else {
+                error.into()
+            }
+        })
+    }
+
     /// How long things take, and how long they are remembered.
     #[must_use]
     pub fn windows(&self) -> Windows {
-        Windows { deadline: self.order_deadline, cancel: self.cancel_window, ..Windows::DEFAULT }
-    }
-}
-
-/// A year is more than any stream keeps.
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds @ 1..=31_536_000) => Ok(Duration::from_secs(seconds)),
-        Ok(_) | Err(_) => Err("not a whole number of seconds from 1 to 31536000".to_owned()),
+        Windows {
+            deadline: Duration::from_secs(self.order_deadline),
+            cancel: Duration::from_secs(self.cancel_window),
+            ..Windows::DEFAULT
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{Args, Command, FromArgMatches};
 
     use super::*;
 
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        config: Config,
-    }
-
-    fn parsed(words: &[&str]) -> Option<Config> {
-        let words = std::iter::once(&"order-service").chain(words);
-        Line::try_parse_from(words).ok().map(|line| line.config)
+    fn read(words: &[&str]) -> Result<Config, clap::Error> {
+        let command = Config::augment_args(Command::new("probe").no_binary_name(true));
+        Config::from_arg_matches(&command.try_get_matches_from(words)?)
     }
 
     #[test]
     fn windows_are_what_was_asked_for() {
-        let windows =
-            parsed(&["--order-deadline", "60", "--cancel-window", "5"]).map(|config| config.windows());
+        assert_eq!(read(&[]).unwrap().windows(), Windows::DEFAULT);
+        let windows = read(&["--order-deadline", "60", "--cancel-window", "5"]).unwrap().windows();
         let expected =
             Windows { deadline: Duration::from_secs(60), cancel: Duration::from_secs(5), ..Windows::DEFAULT };
-        assert_eq!(windows, Some(expected));
+        assert_eq!(windows, expected);
     }
 
     #[test]
-    fn windows_that_make_no_sense_are_refused() {
-        for seconds in ["0", "-1", "1.5", "1h", "31536001", ""] {
-            assert!(parsed(&["--order-deadline", seconds]).is_none(), "{seconds:?} was accepted");
+    fn what_cannot_be_meant_is_refused() {
+        for option in ["--order-deadline", "--cancel-window"] {
+            for value in ["0", "-1", "1.5", "1h", "31536001", ""] {
+                assert!(read(&[option, value]).is_err(), "{option} {value}");
+            }
         }
     }
 }

@@ -4,11 +4,13 @@
 //! REQUESTS (place, cancel), INVENTORY (rejected) and PAYMENTS (captured, declined), and decides what
 //! becomes of every order. Beside it a projection keeps the orders in SQL for those who read them.
 //!
-//! | consumes | emits |
+//! | consumes | publishes |
 //! |---|---|
-//! | HTTP: orders and cancellations | `requests.order.place`, `requests.order.cancel` |
-//! | REQUESTS, `inventory.rejected`, `payments.captured`, `payments.declined` | `orders.*` |
-//! | ORDERS, INVENTORY, PAYMENTS | the read model |
+//! | `requests.order.place`, published by its own HTTP API | `orders.created` |
+//! | `requests.order.cancel`, published by its own HTTP API | `orders.cancelled`, `orders.refund_requested`, `orders.cancel_refused` |
+//! | `payments.captured` | `orders.confirmed`, `orders.cancelled`, `orders.refund_requested` |
+//! | `payments.declined`, `inventory.rejected`, time | `orders.cancelled` |
+//! | ORDERS, INVENTORY, PAYMENTS | nothing: the read model |
 //!
 //! | module | what it is for |
 //! |---|---|
@@ -20,9 +22,9 @@
 //! | [`read_model`] | reading them |
 //! | [`reflection`] | how far the read model reflects what was accepted |
 //! | [`waiters`] | who waits for an order to be settled |
-//! | `http` | the API |
+//! | [`http`] | the orders API |
 //! | [`openapi`] | its description |
-//! | [`metrics`] | names and meanings |
+//! | [`metrics`] | every metric of this service |
 
 pub mod config;
 pub mod decider;
@@ -38,11 +40,11 @@ pub mod waiters;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use ::projection::{Handle, OpenError, Projector, ProjectorConfig, Store};
+use ::projection::{Handle, Projector, ProjectorConfig, Store};
 use anyhow::Context;
 use events::catalogue::{INVENTORY, ORDERS, PAYMENTS, REQUESTS};
 use messaging::journal::JournalHandle;
-use runtime::{ConfigError, Process, ReadinessCheck};
+use runtime::{Process, ReadinessCheck};
 use service::{Needs, Service};
 use tokio::{sync::watch, time::MissedTickBehavior};
 
@@ -64,15 +66,16 @@ const COUNT: Duration = Duration::from_secs(5);
 /// # Errors
 /// A setting is wrong, the database cannot be used, or the port is taken.
 pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
-    serve(config, process).await.map(drop)
+    serve(config, process).await?;
+    Ok(())
 }
 
-/// Like [`start`], and tells where it listens.
+/// Starts the service, and says where its API is.
 ///
 /// # Errors
 /// As for [`start`].
 pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAddr> {
-    let store = open(&config.database_url).await?;
+    let store = config.store().await?;
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
     let journal = service.journal(ORDERS, OrderDecider::new(config.windows()), config.journal)?;
@@ -94,18 +97,6 @@ pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAdd
     };
     let (router, _description) = http::router().with_state(Arc::new(api)).split_for_parts();
     process.serve(router).await
-}
-
-async fn open(url: &str) -> anyhow::Result<Store> {
-    match Store::open(url).await {
-        Ok(store) => Ok(store),
-        Err(error @ (OpenError::UnknownScheme | OpenError::BadUrl(_) | OpenError::NotAFile)) => {
-            Err(ConfigError::new(format!("--database-url (DATABASE_URL): {error}")).into())
-        }
-        Err(error @ (OpenError::Directory(_) | OpenError::Unusable(_) | OpenError::NotDurable { .. })) => {
-            Err(error.into())
-        }
-    }
 }
 
 /// Keeps the read model, and tells how far it is.

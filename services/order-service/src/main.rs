@@ -1,4 +1,4 @@
-//! The order service as a process.
+//! The `order-service` program.
 
 fn main() -> std::process::ExitCode {
     runtime::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), order_service::start)

@@ -1,8 +1,18 @@
-//! Every metric of this service: its name, labels and meaning.
+//! Every metric of this service: names, labels and meaning.
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::domain::Counts;
+
+/// Valid requests of callers, by `request` (`place`, `cancel`) and `outcome`: `stored`, `repeated` (stored before),
+/// `key_reused` (the idempotency key belongs to something else), `unavailable` (to be tried again).
+const REQUESTS: &str = "order_requests_total";
+/// Callers who wait for the outcome of their request.
+const WAITING: &str = "order_waiting_callers";
+/// Orders in the journal's state, by `state`: `awaiting`, `settled`; the same in every replica.
+const REMEMBERED: &str = "order_remembered";
+/// Events the read model leaves out because it cannot read them.
+const SKIPPED: &str = "order_read_model_skipped_total";
 
 /// The metrics of this service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -41,36 +51,26 @@ impl Metrics {
     /// # Errors
     /// A name is taken: this was called twice for one registry.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Self::new()?;
+        let metrics = Self {
+            requests: IntCounterVec::new(
+                Opts::new(REQUESTS, "Valid requests of callers, by what is asked and what became of it"),
+                &["request", "outcome"],
+            )?,
+            waiting: IntGauge::new(WAITING, "Callers who wait for the outcome of their request")?,
+            remembered: IntGaugeVec::new(
+                Opts::new(REMEMBERED, "Orders in the journal's state, by whether they are settled"),
+                &["state"],
+            )?,
+            skipped: IntCounter::new(
+                SKIPPED,
+                "Events the read model leaves out because it cannot read them",
+            )?,
+        };
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.waiting.clone()))?;
         registry.register(Box::new(metrics.remembered.clone()))?;
         registry.register(Box::new(metrics.skipped.clone()))?;
         Ok(metrics)
-    }
-
-    fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            requests: IntCounterVec::new(
-                Opts::new(
-                    "orders_requests_total",
-                    "Valid requests of callers, by what is asked and what became of it",
-                ),
-                &["request", "outcome"],
-            )?,
-            waiting: IntGauge::new(
-                "orders_waiting_callers",
-                "Callers who wait for the outcome of their request",
-            )?,
-            remembered: IntGaugeVec::new(
-                Opts::new("orders_remembered", "Orders in the journal's state, by whether they are settled"),
-                &["state"],
-            )?,
-            skipped: IntCounter::new(
-                "orders_read_model_skipped_total",
-                "Events the read model leaves out because it cannot read them",
-            )?,
-        })
     }
 
     pub(crate) fn asked(&self, asked: Asked, outcome: Outcome) {

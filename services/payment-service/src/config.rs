@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use runtime::ConfigError;
-use service::BrokerConfig;
+use service::BrokerArgs;
 
 use crate::gateway::{BreakerSettings, HttpGateway, SetupError};
 
@@ -13,7 +13,7 @@ use crate::gateway::{BreakerSettings, HttpGateway, SetupError};
 pub struct Config {
     /// How to reach the broker.
     #[command(flatten)]
-    pub broker: BrokerConfig,
+    pub broker: BrokerArgs,
 
     /// Where the card gateway is; the default is where the simulator of `orderfleet up` listens
     #[arg(long, env = "GATEWAY_URL", default_value = "http://127.0.0.1:8090", value_name = "URL")]

@@ -5,7 +5,7 @@
 //! | captured, declined or refunded | that event |
 //! | is down, or did not take the request | hold: nothing is wrong with the payment |
 //! | may or may not have done it | retry under the same key, after looking it up; hold when it is not this payment alone |
-//! | refuses for good | reject |
+//! | refuses for good, or did something else | reject |
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ use crate::{
         self, BreakerState, ChargeOutcome, ChargeRequest, Gateway, GatewayError, Guarded, RefundRequest,
         is_first_attempt,
     },
-    metrics::PaymentMetrics,
+    metrics::Metrics,
 };
 
 /// How long a payment waits for a gateway that is down before it is held. Bounded, so that the worker sees it move and
@@ -50,7 +50,7 @@ const NOT_TAKEN: Duration = Duration::from_secs(1);
 pub struct Payments<G> {
     gateway: Guarded<G>,
     clock: Clock,
-    metrics: PaymentMetrics,
+    metrics: Metrics,
     /// Messages held although an attempt of theirs may have had an effect: holding counts no attempt, so it is
     /// remembered here that they must be looked up. As many as are in hand at most; they are forgotten with the
     /// process, after which their second delivery says the same.
@@ -91,7 +91,7 @@ impl<G: Gateway> Handler for Refund<G> {
 
 impl<G: Gateway> Payments<G> {
     /// Payments through `gateway`; `clock` tells the age of what is to be paid.
-    pub fn new(gateway: Guarded<G>, clock: Clock, metrics: PaymentMetrics) -> Self {
+    pub fn new(gateway: Guarded<G>, clock: Clock, metrics: Metrics) -> Self {
         Self { gateway, clock, metrics, unsettled: Mutex::default() }
     }
 
@@ -193,7 +193,7 @@ impl<G: Gateway> Payments<G> {
                 Outcome::Hold { reason, retry_in: HOLD }
             }
             GatewayError::Unknown(_) => Outcome::Retry(error.into()),
-            GatewayError::Rejected(_) => Outcome::Reject(error.into()),
+            GatewayError::Rejected(_) | GatewayError::Contradiction(_) => Outcome::Reject(error.into()),
         }
     }
 

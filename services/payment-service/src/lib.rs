@@ -22,15 +22,19 @@ pub mod metrics;
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use events::catalogue::{INVENTORY, ORDERS, PAYMENT_CHARGE, PAYMENT_REFUND, PAYMENTS};
 use messaging::worker::{RetryPolicy, WorkerConfig};
 use runtime::Process;
 use service::{Needs, Service};
 
 pub use config::Config;
-use gateway::Guarded;
-use handlers::{Charge, Payments, Refund};
-use metrics::PaymentMetrics;
+
+use crate::{
+    gateway::Guarded,
+    handlers::{Charge, Payments, Refund},
+    metrics::Metrics,
+};
 
 const NEEDS: Needs = Needs {
     streams: &[INVENTORY.name, ORDERS.name, PAYMENTS.name],
@@ -45,8 +49,9 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let (gateway, breaker) = (config.gateway()?, config.breaker()?);
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let registry = process.registry();
-    let gateway = Guarded::new(gateway, breaker, registry)?;
-    let payments = Arc::new(Payments::new(gateway, service.clock(), PaymentMetrics::register(registry)?));
+    let metrics = Metrics::register(registry).context("cannot register metrics")?;
+    let gateway = Guarded::new(gateway, breaker, registry).context("cannot register metrics")?;
+    let payments = Arc::new(Payments::new(gateway, service.clock(), metrics));
 
     let outcomes = service.commit(PAYMENTS);
     let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };

@@ -24,12 +24,12 @@ const KNOWN_CODES: [&str; 8] = [
 ];
 
 /// The metrics of this service.
-pub struct PaymentMetrics {
+pub struct Metrics {
     duration: HistogramVec,
     declines: IntCounterVec,
 }
 
-impl PaymentMetrics {
+impl Metrics {
     /// Registers everything.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn labels_do_not_grow_with_what_gateways_invent() {
-        let metrics = PaymentMetrics::register(&Registry::new()).unwrap();
+        let metrics = Metrics::register(&Registry::new()).unwrap();
         for code in ["expired_card", "moon_phase", "mercury_retrograde"] {
             metrics.declined(code);
         }

@@ -81,6 +81,9 @@ pub(crate) struct StreamIntegrity {
     pub(crate) stream: String,
     /// What was in the trail and is no more.
     pub(crate) removed: Vec<Stretch>,
+    /// What was gone from the stream before it could be written to the trail.
+    #[serde(default)]
+    pub(crate) gaps: Vec<Stretch>,
 }
 
 /// Some sequences in a row.

@@ -73,12 +73,6 @@ impl CallError {
         }
     }
 
-    /// Whether there was no answer at all: refused, reset or timed out.
-    #[must_use]
-    pub fn is_no_answer(&self) -> bool {
-        matches!(self, Self::NoAnswer { .. })
-    }
-
     /// Whether the same call, with the same idempotency key, may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -218,12 +212,9 @@ mod tests {
             (503, true),
         ] {
             let error = CallError::Refused(Box::new(read(code, "{}")));
-            assert_eq!(
-                (error.is_transient(), error.is_no_answer(), error.code()),
-                (transient, false, Some(code))
-            );
+            assert_eq!((error.is_transient(), error.code()), (transient, Some(code)));
         }
         let silence = CallError::NoAnswer { url: String::new(), what: String::new(), never_sent: true };
-        assert_eq!((silence.is_transient(), silence.is_no_answer(), silence.code()), (true, true, None));
+        assert_eq!((silence.is_transient(), silence.code()), (true, None));
     }
 }

@@ -75,3 +75,10 @@ impl Command {
         }
     }
 }
+
+/// The arguments of a subcommand, read from the words after its name.
+#[cfg(test)]
+fn parsed<A: clap::Args>(words: &[&str]) -> Result<A, clap::Error> {
+    let command = A::augment_args(clap::Command::new("test").no_binary_name(true));
+    A::from_arg_matches(&command.try_get_matches_from(words)?)
+}

@@ -104,23 +104,12 @@ fn wish(wait: Duration) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn parsed(words: &[&str]) -> Result<Args, clap::Error> {
-        Ok(Line::try_parse_from(std::iter::once(&"order").chain(words))?.args)
-    }
+    use crate::commands::parsed;
 
     #[test]
     fn an_order_can_be_placed_without_a_word() -> Result<(), clap::Error> {
-        let Action::Place(args) = parsed(&["place"])?.action else { panic!("it is another action") };
+        let Action::Place(args) = parsed::<Args>(&["place"])?.action else { panic!("it is another action") };
         assert_eq!(
             (args.lines.len(), args.lines[0].sku.as_str(), args.wait.as_secs()),
             (1, "TSHIRT-BLACK-M", 10)
@@ -133,7 +122,7 @@ mod tests {
     fn everything_about_an_order_can_be_said() -> Result<(), clap::Error> {
         let words = "place A=2@1999 B=1@5 --customer c --currency JPY --payment-method t --key k --wait 0";
         let words: Vec<&str> = words.split(' ').collect();
-        let Action::Place(args) = parsed(&words)?.action else { panic!("it is another action") };
+        let Action::Place(args) = parsed::<Args>(&words)?.action else { panic!("it is another action") };
         assert_eq!((args.lines.len(), args.lines[1].unit_price, wish(args.wait)), (2, 5, None));
         assert_eq!((args.customer.as_str(), args.card.as_str(), args.key.as_deref()), ("c", "t", Some("k")));
         Ok(())
@@ -143,7 +132,7 @@ mod tests {
     fn addresses_may_stand_behind_the_action() -> Result<(), clap::Error> {
         let id = "0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70";
         for words in [["--order-url", "http://a", "show", id], ["show", id, "--order-url", "http://a"]] {
-            assert_eq!(parsed(&words)?.orders.order_url, "http://a");
+            assert_eq!(parsed::<Args>(&words)?.orders.order_url, "http://a");
         }
         Ok(())
     }
@@ -158,7 +147,7 @@ mod tests {
             &["list", "--status", "lost"],
             &[],
         ] {
-            assert!(parsed(words).is_err(), "{words:?}");
+            assert!(parsed::<Args>(words).is_err(), "{words:?}");
         }
     }
 }

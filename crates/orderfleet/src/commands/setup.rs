@@ -165,23 +165,13 @@ fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn parsed(words: &[&str]) -> Result<Args, clap::Error> {
-        Ok(Line::try_parse_from(std::iter::once(&"setup").chain(words))?.args)
-    }
+    use crate::commands::parsed;
 
     #[test]
     fn measures_are_understood_or_explained() -> Result<(), clap::Error> {
-        let args = parsed(&["--replicas", "3", "--max-age", "30d", "--max-bytes", "16GiB", "--dry-run"])?;
+        let args: Args =
+            parsed(&["--replicas", "3", "--max-age", "30d", "--max-bytes", "16GiB", "--dry-run"])?;
         assert_eq!(
             (args.replicas, args.max_age, args.max_bytes),
             (3, Some(Duration::from_secs(2_592_000)), Some(16 << 30))
@@ -195,7 +185,7 @@ mod tests {
             "--max-bytes=9999999999TiB",
         ];
         for wrong in refused {
-            assert!(parsed(&[wrong]).is_err(), "{wrong}");
+            assert!(parsed::<Args>(&[wrong]).is_err(), "{wrong}");
         }
         Ok(())
     }

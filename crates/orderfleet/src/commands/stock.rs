@@ -122,27 +122,20 @@ fn table(levels: &[StockLevel]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
+    use crate::commands::parsed;
 
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn parsed(words: &[&str]) -> Result<Action, clap::Error> {
-        Ok(Line::try_parse_from(std::iter::once(&"stock").chain(words))?.args.action)
+    fn action(words: &[&str]) -> Result<Action, clap::Error> {
+        Ok(parsed::<Args>(words)?.action)
     }
 
     #[test]
     fn actions_are_understood() -> Result<(), clap::Error> {
-        assert!(matches!(parsed(&["set", "A", "5"])?, Action::Set { pieces: 5, .. }));
-        assert!(matches!(parsed(&["add", "A", "-5"])?, Action::Add { pieces: -5, .. }));
-        assert!(matches!(parsed(&["show"])?, Action::Show { sku: None }));
+        assert!(matches!(action(&["set", "A", "5"])?, Action::Set { pieces: 5, .. }));
+        assert!(matches!(action(&["add", "A", "-5"])?, Action::Add { pieces: -5, .. }));
+        assert!(matches!(action(&["show"])?, Action::Show { sku: None }));
         for wrong in [&["set", "A"][..], &["set", "A", "-1"], &["set", "A", "few"], &["add", "A"], &[]] {
-            assert!(parsed(wrong).is_err(), "{wrong:?}");
+            assert!(action(wrong).is_err(), "{wrong:?}");
         }
         Ok(())
     }

@@ -118,32 +118,24 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::commands::parsed;
 
     #[test]
     fn defaults_are_those_of_a_fleet_on_this_machine() -> Result<(), clap::Error> {
-        let args = Line::try_parse_from(["verify"])?.args;
+        let args = parsed::<Args>(&[])?;
         assert_eq!((args.wait, args.complete, args.expect_dead_letters), (Duration::from_secs(30), false, 0));
         Ok(())
     }
 
     #[test]
     fn every_flag_is_understood() -> Result<(), clap::Error> {
-        let words =
-            ["verify", "--complete", "--wait", "0", "--expect-dead-letters", "2", "--audit-url", "http://a"];
-        let args = Line::try_parse_from(words)?.args;
+        let words = ["--complete", "--wait", "0", "--expect-dead-letters", "2", "--audit-url", "http://a"];
+        let args: Args = parsed(&words)?;
         assert_eq!((args.wait, args.complete, args.expect_dead_letters), (Duration::ZERO, true, 2));
         assert_eq!(args.audit.audit_url, "http://a");
         for wrong in ["--wait=soon", "--wait=-1", "--wait=86401", "--expect-dead-letters=few"] {
-            assert!(Line::try_parse_from(["verify", wrong]).is_err(), "{wrong}");
+            assert!(parsed::<Args>(&[wrong]).is_err(), "{wrong}");
         }
         Ok(())
     }

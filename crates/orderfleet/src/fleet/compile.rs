@@ -1,16 +1,17 @@
 //! Compiles the processes' binaries with cargo, in the profile and beside the running executable.
 
-use std::collections::BTreeSet;
-use std::env;
-use std::ffi::OsString;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::OsString,
+    fs::File,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use anyhow::{Context, bail};
 use nats_server::{Process, tail};
-use tokio::process::Command;
-use tokio::sync::Mutex;
+use tokio::{process::Command, sync::Mutex};
 
 use super::options::Build;
 

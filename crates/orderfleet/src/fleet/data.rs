@@ -1,7 +1,9 @@
 //! The directory a fleet works in, held by one fleet at a time.
 
-use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail, ensure};
 

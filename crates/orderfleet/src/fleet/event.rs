@@ -1,9 +1,6 @@
 //! What a fleet tells its owner while it starts, runs and stops.
 
-use std::fmt;
-use std::path::PathBuf;
-use std::process::ExitStatus;
-use std::sync::Arc;
+use std::{fmt, path::PathBuf, process::ExitStatus, sync::Arc};
 
 /// Something that happened to the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,8 +26,10 @@ mod spec;
 mod start;
 mod stop;
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use anyhow::Context;
 use nats_server::NatsServer;

@@ -1,15 +1,14 @@
 //! How a fleet is to be run.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use nats_server::NatsServer;
 use tokio_util::sync::CancellationToken;
 
-use super::event::{FleetEvent, Observer};
-use super::spec::ServiceSpec;
+use super::{
+    event::{FleetEvent, Observer},
+    spec::ServiceSpec,
+};
 
 /// Where the fleet keeps streams, databases, the gateway's ledger and logs.
 #[derive(Debug, Clone, PartialEq, Eq)]

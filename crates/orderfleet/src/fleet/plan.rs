@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use nats_server::{free_port, is_free};
 
-use super::options::{FleetOptions, Ports};
-use super::proc::instance;
+use super::{
+    options::{FleetOptions, Ports},
+    proc::instance,
+};
 
 /// The broker's well-known port.
 const BROKER_PORT: u16 = 4222;

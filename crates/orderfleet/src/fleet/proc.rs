@@ -1,20 +1,25 @@
 //! One process of the fleet, for its whole life: it may die and be started again many times.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use nats_server::{Process, tail};
-use tokio::process::Command;
-use tokio::task::JoinSet;
+use tokio::{process::Command, task::JoinSet};
 
-use super::event::{FleetEvent, Observer};
-use super::ready;
-use super::spec::Stage;
+use super::{
+    event::{FleetEvent, Observer},
+    ready,
+    spec::Stage,
+};
 
 /// How many lines of its log a failed process is quoted with.
 const LOG_LINES_SHOWN: usize = 20;

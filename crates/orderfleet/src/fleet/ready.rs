@@ -1,7 +1,6 @@
 //! Waiting until a process says over HTTP that it is ready.
 
-use std::sync::LazyLock;
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use reqwest::Client;
 

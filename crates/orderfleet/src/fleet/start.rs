@@ -1,23 +1,28 @@
 //! Starting a fleet: build, broker, streams, gateway, services; or nothing at all.
 
-use std::future::Future;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::{
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use anyhow::Context;
 use futures_util::future::try_join_all;
 use nats_server::{NatsServer, free_port};
 use tokio_util::sync::CancellationToken;
 
-use super::compile::{binaries_dir, compile};
-use super::data::OpenDir;
-use super::event::{FleetEvent, Phase};
-use super::options::{Build, FleetOptions};
-use super::plan::{BROKER, Plan, plan};
-use super::proc::{Launch, Proc, instance};
-use super::setup::setup;
-use super::spec::{GATEWAY, ServiceSpec, Stage};
-use super::{Fleet, stop};
+use super::{
+    Fleet,
+    compile::{binaries_dir, compile},
+    data::OpenDir,
+    event::{FleetEvent, Phase},
+    options::{Build, FleetOptions},
+    plan::{BROKER, Plan, plan},
+    proc::{Launch, Proc, instance},
+    setup::setup,
+    spec::{GATEWAY, ServiceSpec, Stage},
+    stop,
+};
 
 /// The start was cancelled; not a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,15 +1,16 @@
 //! Stopping a fleet: services first, then the gateway, then the broker.
 
-use std::process::ExitStatus;
-use std::sync::Arc;
+use std::{process::ExitStatus, sync::Arc};
 
 use futures_util::future::try_join_all;
 
-use super::Fleet;
-use super::event::{FleetEvent, Phase};
-use super::plan::BROKER;
-use super::proc::Proc;
-use super::spec::Stage;
+use super::{
+    Fleet,
+    event::{FleetEvent, Phase},
+    plan::BROKER,
+    proc::Proc,
+    spec::Stage,
+};
 
 /// How a process ended that was told to.
 #[derive(Debug, Clone, PartialEq, Eq)]

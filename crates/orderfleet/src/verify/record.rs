@@ -28,11 +28,17 @@ impl Recorded {
     #[must_use]
     pub fn of(stream: &StreamDef, message: &Stored) -> Self {
         let read = RawEnvelope::parse(&message.payload)
-            .and_then(|raw| Ok((raw.id, raw.causation_id, fact(stream, &raw)?)));
-        let (id, cause, fact) = read.unwrap_or_else(|error| {
-            let unreadable = Unreadable { subject: message.subject.clone(), error: error.to_string() };
+            .and_then(|raw| Ok((raw.id, raw.causation_id, fact(stream, &raw)?, raw.kind)));
+        let unreadable = |error| {
+            let unreadable = Unreadable { subject: message.subject.clone(), error };
             (Uuid::nil(), Uuid::nil(), unreadable.into())
-        });
+        };
+        let (id, cause, fact) = match read {
+            Ok((id, cause, fact, kind)) if kind == message.subject => (id, cause, fact),
+            // Whoever should act on it waits for another subject.
+            Ok((.., kind)) => unreadable(format!("its type is {kind}")),
+            Err(error) => unreadable(error.to_string()),
+        };
         Self {
             sequence: message.sequence,
             at: message.timestamp,
@@ -91,9 +97,14 @@ fn fact(stream: &StreamDef, raw: &RawEnvelope<'_>) -> Result<Fact, DecodeError> 
 impl From<Request> for Fact {
     fn from(request: Request) -> Self {
         match request {
-            Request::Place(place) => Place { order: place.order_id }.into(),
+            Request::Place(place) => {
+                let lines = place.lines.into_iter().map(quantity).collect();
+                Place { order: place.order_id, total: place.total, lines }.into()
+            }
             Request::Cancel(cancel) => Cancel { order: cancel.order_id }.into(),
-            Request::AdjustStock(wish) => Adjust { adjustment: wish.adjustment_id, sku: wish.sku }.into(),
+            Request::AdjustStock(wish) => {
+                Adjust { adjustment: wish.adjustment_id, sku: wish.sku, change: wish.change }.into()
+            }
         }
     }
 }
@@ -172,4 +183,45 @@ impl From<NotificationEvent> for Fact {
 
 fn quantity(line: Line) -> Quantity {
     Quantity { sku: line.sku, quantity: line.quantity }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::{Envelope, OrderId, Timestamp, TraceId, orders::CancelRefusal, orders::CancelRefused};
+
+    use super::*;
+    use crate::verify::Fact;
+
+    fn stored(subject: &str) -> Stored {
+        let data = CancelRefused { order_id: OrderId(Uuid::from_u128(1)), reason: CancelRefusal::NotOpen };
+        let envelope = Envelope {
+            id: Uuid::from_u128(2),
+            kind: "orders.cancel_refused".into(),
+            version: 1,
+            aggregate_id: data.order_id.to_string().into(),
+            timestamp: Timestamp::default(),
+            trace_id: TraceId::default(),
+            causation_id: Uuid::nil(),
+            data,
+        };
+        Stored {
+            sequence: 1,
+            timestamp: Timestamp::default(),
+            subject: subject.to_owned(),
+            headers: Default::default(),
+            payload: envelope.to_body().into(),
+        }
+    }
+
+    #[test]
+    fn an_event_under_another_subject_is_none() {
+        let right = Recorded::of(&catalogue::ORDERS, &stored("orders.cancel_refused"));
+        assert!(matches!(right.fact, Fact::CancelRefused(_)), "{:?}", right.fact);
+        let wrong = Recorded::of(&catalogue::ORDERS, &stored("orders.confirmed"));
+        let Fact::Unreadable(told) = wrong.fact else { panic!("{:?}", wrong.fact) };
+        assert_eq!(
+            (told.subject.as_str(), told.error.as_str()),
+            ("orders.confirmed", "its type is orders.cancel_refused")
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! Databases and a log in memory, for tests of projections.
 //!
 //! What fails here is the test's set-up, so everything panics with the reason instead of returning errors.
+#![expect(clippy::expect_used, reason = "a failed setup fails the test")]
 
 mod memory;
 mod postgres;

@@ -28,7 +28,7 @@ use crate::{integrity::Auditor, projection::STREAMS, trail::Trail};
 
 /// What the endpoints work with.
 #[derive(Debug)]
-pub struct Api<S> {
+pub(crate) struct Api<S> {
     trail: Trail,
     auditor: Auditor<S>,
     projector: Handle,
@@ -38,8 +38,7 @@ pub struct Api<S> {
 
 impl<S: Source> Api<S> {
     /// Serves `trail`, which `projector` writes.
-    #[must_use]
-    pub fn new(trail: Trail, auditor: Auditor<S>, projector: Handle) -> Self {
+    pub(crate) fn new(trail: Trail, auditor: Auditor<S>, projector: Handle) -> Self {
         Self { trail, auditor, projector, verifying: Semaphore::new(1) }
     }
 
@@ -51,7 +50,7 @@ impl<S: Source> Api<S> {
 }
 
 /// The endpoints.
-pub fn routes<S: Source>(api: Api<S>) -> Router {
+pub(crate) fn router<S: Source>(api: Api<S>) -> Router {
     Router::new()
         .route("/orders/{id}/timeline", get(timeline::timeline::<S>))
         .route("/events", get(events::events::<S>))

@@ -2,7 +2,7 @@
 
 use ::projection::Projection;
 use events::Timestamp;
-use sqlx::{Row, any::AnyRow};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
 use super::report::{Gap, Removed};
 use crate::{
@@ -28,10 +28,11 @@ impl Count {
     pub(super) async fn of(trail: &Trail, stream: &str) -> Result<Self, sqlx::Error> {
         // Rows up to here never change again, so that what follows needs no transaction around it.
         let written = written(trail, stream).await?;
-        let row = sqlx::query(
+        let has_place = trail.dialect().has_place;
+        let row = sqlx::query(AssertSqlSafe(format!(
             "SELECT COALESCE(MIN(sequence), 0), COALESCE(MAX(sequence), 0), COUNT(*) \
-             FROM events WHERE stream = $1 AND sequence <= $2",
-        )
+             FROM events WHERE stream = $1 AND sequence <= $2 AND {has_place}"
+        )))
         .bind(stream)
         .bind(sql(written))
         .fetch_one(trail.store().reader())
@@ -76,6 +77,20 @@ async fn missing(trail: &Trail, stream: &str, written: u64) -> Result<u64, sqlx:
     row.try_get(0).map(unsigned)
 }
 
+/// How many messages the trail has that it never wrote: of another stream, or beyond the last one written.
+pub(super) async fn strangers(trail: &Trail) -> Result<u64, sqlx::Error> {
+    // One statement sees rows and offsets of one moment, and they are committed together.
+    let row = sqlx::query(
+        "SELECT COUNT(*) FROM events WHERE sequence > COALESCE((SELECT written.sequence \
+         FROM projection_offsets AS written WHERE written.projection = $1 \
+         AND written.stream = events.stream), 0)",
+    )
+    .bind(AuditTrail::NAME)
+    .fetch_one(trail.store().reader())
+    .await?;
+    row.try_get(0).map(unsigned)
+}
+
 /// The gaps known between two sequences.
 async fn gaps(trail: &Trail, stream: &str, from: u64, to: u64) -> Result<Vec<Gap>, sqlx::Error> {
     let rows = sqlx::query(
@@ -111,13 +126,14 @@ async fn removed(trail: &Trail, stream: &str, count: &Count) -> Result<Vec<Remov
 
 /// Holes before a message that are not as a whole one known gap, as nearly all are.
 async fn holes(trail: &Trail, stream: &str, written: u64) -> Result<Vec<Removed>, sqlx::Error> {
-    let rows = sqlx::query(
+    let has_place = trail.dialect().has_place;
+    let rows = sqlx::query(AssertSqlSafe(format!(
         "SELECT before, sequence FROM (SELECT sequence, \
          LAG(sequence, 1, CAST(0 AS BIGINT)) OVER (ORDER BY sequence) AS before \
-         FROM events WHERE stream = $1 AND sequence <= $2) AS neighbours \
+         FROM events WHERE stream = $1 AND sequence <= $2 AND {has_place}) AS neighbours \
          WHERE sequence > before + 1 AND NOT EXISTS (SELECT 1 FROM gaps WHERE stream = $1 \
-         AND from_sequence = before + 1 AND to_sequence = sequence - 1) ORDER BY sequence LIMIT $3",
-    )
+         AND from_sequence = before + 1 AND to_sequence = sequence - 1) ORDER BY sequence LIMIT $3"
+    )))
     .bind(stream)
     .bind(sql(written))
     .bind(LISTED)

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 pub use report::{Broken, BrokerReport, Difference, Gap, Next, Removed, Report, StreamReport, Verification};
 pub use verify::Scope;
 
-use self::count::Count;
+use self::count::{Count, strangers};
 use crate::{projection::STREAMS, trail::Trail};
 
 /// How long the broker may take to say what it holds.
@@ -52,7 +52,7 @@ impl<S: Source> Auditor<S> {
             Some(scope) => Some(verify::verify(&self.trail, scope, &streams).await?),
             None => None,
         };
-        Ok(Report::new(streams, verification))
+        Ok(Report::new(streams, strangers(&self.trail).await?, verification))
     }
 
     async fn count(&self, stream: &'static str) -> Result<StreamReport, sqlx::Error> {

@@ -13,6 +13,8 @@ pub struct Report {
     pub complete: bool,
     /// Each stream.
     pub streams: Vec<StreamReport>,
+    /// How many messages the trail has that it never wrote.
+    pub strangers: u64,
     /// What the verification found, if one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
@@ -21,11 +23,12 @@ pub struct Report {
 impl Report {
     /// Judges what was found.
     #[must_use]
-    pub fn new(streams: Vec<StreamReport>, verification: Option<Verification>) -> Self {
+    pub fn new(streams: Vec<StreamReport>, strangers: u64, verification: Option<Verification>) -> Self {
         let verified = verification.as_ref().is_none_or(|verification| verification.ok);
-        let intact = verified && streams.iter().all(|stream| stream.count == stream.expected);
+        let intact =
+            verified && strangers == 0 && streams.iter().all(|stream| stream.count == stream.expected);
         let complete = intact && !streams.iter().any(StreamReport::lacks_messages);
-        Self { intact, complete, streams, verification }
+        Self { intact, complete, streams, strangers, verification }
     }
 }
 

@@ -98,7 +98,8 @@ fn difference(event: &Recorded, previous: &Hash) -> Option<Difference> {
     if event.hash != event.hash_after(previous) {
         return Some(Difference::Hash);
     }
-    (event.columns != Fields::read(&event.body).map(Columns::from)).then_some(Difference::Columns)
+    let as_written = event.well_typed && event.columns == Fields::read(&event.body).map(Columns::from);
+    (!as_written).then_some(Difference::Columns)
 }
 
 impl From<Fields<'_>> for Columns {

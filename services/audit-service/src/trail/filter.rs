@@ -78,7 +78,7 @@ impl Conditions {
         conditions
     }
 
-    /// `WHERE …`, or nothing.
+    /// ` AND …`, or nothing.
     pub(super) fn sql(&self) -> &str {
         &self.sql
     }
@@ -90,7 +90,7 @@ impl Conditions {
     }
 
     fn and(&mut self) {
-        self.sql.push_str(if self.sql.is_empty() { "WHERE " } else { " AND " });
+        self.sql.push_str(" AND ");
     }
 
     fn number(&mut self, value: Value) -> usize {

@@ -1,10 +1,12 @@
 //! Reading the trail.
 
+mod dialect;
 mod filter;
 
 use ::projection::Store;
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
+pub(crate) use dialect::Dialect;
 pub use filter::{Filter, Place, Start};
 
 use self::filter::{Conditions, Value};
@@ -17,9 +19,6 @@ use crate::{
 const PORTION: usize = 100;
 /// After so many bytes of bodies a page ends early.
 const PAGE_BYTES: usize = 4 << 20;
-
-const COLUMNS: &str = "stream, sequence, subject, stored_at, id, type, version, aggregate_id, order_id, \
-                       trace_id, causation_id, timestamp, headers, body, chain_hash";
 
 /// A message as it stands in the trail.
 #[derive(Debug, Clone)]
@@ -40,6 +39,8 @@ pub struct Recorded {
     pub body: Vec<u8>,
     /// Its hash in the chain.
     pub hash: Vec<u8>,
+    /// Every value is of the type it was written with.
+    pub well_typed: bool,
 }
 
 /// The columns that repeat what the envelope says.
@@ -66,14 +67,15 @@ pub struct Columns {
 impl Recorded {
     fn read(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            stream: row.try_get(0)?,
+            stream: text(row, 0)?.unwrap_or_default(),
             sequence: unsigned(row.try_get(1)?),
-            subject: row.try_get(2)?,
+            subject: text(row, 2)?.unwrap_or_default(),
             stored_at: row.try_get(3)?,
             columns: Columns::read(row)?,
-            headers: row.try_get(12)?,
+            headers: text(row, 12)?.unwrap_or_default(),
             body: row.try_get(13)?,
             hash: row.try_get(14)?,
+            well_typed: row.try_get::<i64, _>(15)? != 0,
         })
     }
 
@@ -100,17 +102,32 @@ impl Recorded {
 
 impl Columns {
     fn read(row: &AnyRow) -> Result<Option<Self>, sqlx::Error> {
-        let Some(id) = row.try_get(4)? else { return Ok(None) };
+        let (id, kind, aggregate_id, order_id) = (text(row, 4)?, text(row, 5)?, text(row, 7)?, text(row, 8)?);
+        let (trace_id, causation_id) = (text(row, 9)?, text(row, 10)?);
+        let (version, timestamp): (Option<i64>, Option<i64>) = (row.try_get(6)?, row.try_get(11)?);
+        let texts = [&id, &kind, &aggregate_id, &order_id, &trace_id, &causation_id];
+        if texts.iter().all(|text| text.is_none()) && version.is_none() && timestamp.is_none() {
+            return Ok(None);
+        }
+        // All are written, or none: what is missing was taken out, and equals nothing that a body says.
         Ok(Some(Self {
-            id,
-            kind: row.try_get(5)?,
-            version: row.try_get(6)?,
-            aggregate_id: row.try_get(7)?,
-            order_id: row.try_get(8)?,
-            trace_id: row.try_get(9)?,
-            causation_id: row.try_get(10)?,
-            timestamp: row.try_get(11)?,
+            id: id.unwrap_or_default(),
+            kind: kind.unwrap_or_default(),
+            version: version.unwrap_or(i64::MIN),
+            aggregate_id: aggregate_id.unwrap_or_default(),
+            order_id,
+            trace_id: trace_id.unwrap_or_default(),
+            causation_id: causation_id.unwrap_or_default(),
+            timestamp: timestamp.unwrap_or(i64::MIN),
         }))
+    }
+}
+
+/// A text, whichever way the database gives it. What was never one is shown as well as can be.
+fn text(row: &AnyRow, column: usize) -> Result<Option<String>, sqlx::Error> {
+    match row.try_get::<Option<Vec<u8>>, _>(column) {
+        Ok(bytes) => Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
+        Err(_no_bytes) => row.try_get(column),
     }
 }
 
@@ -138,6 +155,11 @@ impl Trail {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How rows are to be read.
+    pub(crate) fn dialect(&self) -> Dialect {
+        Dialect::of(self.store.backend())
     }
 
     /// Part of a listing: at most `limit` messages, fewer if their bodies are large.
@@ -173,8 +195,9 @@ impl Trail {
         limit: usize,
     ) -> Result<Vec<Recorded>, sqlx::Error> {
         let conditions = Conditions::of(filter, start);
+        let Dialect { columns, has_place, .. } = self.dialect();
         let select = format!(
-            "SELECT {COLUMNS} FROM events {} ORDER BY {} LIMIT {limit}",
+            "SELECT {columns} FROM events WHERE {has_place}{} ORDER BY {} LIMIT {limit}",
             conditions.sql(),
             start.order()
         );
@@ -197,9 +220,10 @@ impl Trail {
         up_to: u64,
         limit: usize,
     ) -> Result<Vec<Recorded>, sqlx::Error> {
+        let Dialect { columns, has_place, .. } = self.dialect();
         let select = format!(
-            "SELECT {COLUMNS} FROM events WHERE stream = $1 AND sequence > $2 AND sequence <= $3 \
-             ORDER BY sequence LIMIT {limit}"
+            "SELECT {columns} FROM events WHERE stream = $1 AND sequence > $2 AND sequence <= $3 \
+             AND {has_place} ORDER BY sequence LIMIT {limit}"
         );
         let query = sqlx::query(AssertSqlSafe(select)).bind(stream).bind(sql(after)).bind(sql(up_to));
         query.fetch_all(self.store.reader()).await?.iter().map(Recorded::read).collect()
@@ -210,9 +234,12 @@ impl Trail {
     /// # Errors
     /// The database would not.
     pub async fn hash_before(&self, stream: &str, sequence: u64) -> Result<Option<Vec<u8>>, sqlx::Error> {
-        let select = "SELECT chain_hash FROM events WHERE stream = $1 AND sequence < $2 \
-                      ORDER BY sequence DESC LIMIT 1";
-        let query = sqlx::query(select).bind(stream).bind(sql(sequence));
+        let Dialect { hash, has_place, .. } = self.dialect();
+        let select = format!(
+            "SELECT {hash} FROM events WHERE stream = $1 AND sequence < $2 AND {has_place} \
+             ORDER BY sequence DESC LIMIT 1"
+        );
+        let query = sqlx::query(AssertSqlSafe(select)).bind(stream).bind(sql(sequence));
         query.fetch_optional(self.store.reader()).await?.map(|row| row.try_get(0)).transpose()
     }
 }

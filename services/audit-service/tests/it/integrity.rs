@@ -168,3 +168,92 @@ async fn a_stream_made_anew_is_noticed() {
     assert_eq!((&report["intact"], &report["complete"]), (&json!(true), &json!(false)));
     rig.stop().await;
 }
+
+/// SQLite takes any type in any column. Whatever somebody puts there, the trail can be read, and it is reported.
+#[tokio::test]
+async fn what_was_forged_as_another_type_is_found_too() {
+    let row = "WHERE stream = 'ORDERS' AND sequence = 4";
+    for (change, found, what) in [
+        ("body = 'forged'", 4, "hash"),
+        ("body = CAST(x'fffe' AS TEXT)", 4, "hash"),
+        ("body = 5", 4, "hash"),
+        ("body = CAST(body AS TEXT)", 4, "columns"),
+        ("chain_hash = 'forged'", 4, "hash"),
+        ("chain_hash = hex(chain_hash)", 4, "hash"),
+        ("subject = x'fffe'", 4, "hash"),
+        ("subject = CAST(x'fffe' AS TEXT)", 4, "hash"),
+        ("headers = 1", 4, "hash"),
+        ("stored_at = 9223372036854775807", 4, "hash"),
+        ("id = x'00'", 4, "columns"),
+        ("id = CAST(id AS BLOB)", 4, "columns"),
+        ("type = NULL", 4, "columns"),
+        ("version = 'one'", 4, "columns"),
+        ("aggregate_id = CAST(aggregate_id AS BLOB)", 4, "columns"),
+        ("timestamp = NULL", 4, "columns"),
+        // These have no place in the trail any more, so they count as taken out.
+        ("stored_at = 'yesterday'", 5, "hash"),
+        ("stored_at = 5.5", 5, "hash"),
+        ("sequence = 4.5", 5, "hash"),
+        ("sequence = 'four'", 5, "hash"),
+        ("stream = CAST(stream AS BLOB)", 5, "hash"),
+    ] {
+        let database = testing::sqlite();
+        let rig = filled(&database).await;
+        rig.tamper(&format!("UPDATE events SET {change} {row}")).await;
+        let listed = if found == 4 { 15 } else { 14 };
+        assert_eq!(rig.all("", 3).await.len(), listed, "{change}: the trail can be listed");
+        assert_eq!(rig.all("&stream=ORDERS&after=0", 3).await.len(), listed - 5, "{change}: and by sequence");
+        let report = rig.get("/integrity?verify=full").await;
+        assert_eq!(report["intact"], json!(false), "{change}");
+        let broken = json!([{ "stream": "ORDERS", "sequence": found, "what": what }]);
+        assert_eq!(report["verification"]["broken"], broken, "{change}");
+        let removed = if found == 4 { json!([]) } else { json!([{ "from": 4, "to": 4 }]) };
+        assert_eq!(stream(&report, "ORDERS")["removed"], removed, "{change}");
+        rig.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_event_belongs_to_no_order() {
+    for database in testing::databases().await {
+        let rig = filled(&database).await;
+        rig.tamper("UPDATE events SET order_id = 'x', type = 'y' WHERE stream = 'ORDERS' AND sequence = 6")
+            .await;
+        let report = rig.get("/integrity?verify=full").await;
+        let broken = json!([{ "stream": "ORDERS", "sequence": 6, "what": "columns" }]);
+        assert_eq!(report["verification"]["broken"], broken);
+        rig.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_trail_has_never_written_is_noticed() {
+    for place in ["'FORGED', 1", "'ORDERS', 4711", "'ORDERS', 0", "'REDRIVE', 1"] {
+        for database in testing::databases().await {
+            let rig = filled(&database).await;
+            let columns = "subject, stored_at, id, type, version, aggregate_id, order_id, trace_id, causation_id, \
+                 timestamp, headers, body, chain_hash";
+            rig.tamper(&format!(
+                "INSERT INTO events (stream, sequence, {columns}) SELECT {place}, {columns} FROM events \
+                 WHERE stream = 'ORDERS' AND sequence = 4"
+            ))
+            .await;
+            assert_eq!(rig.get("/integrity").await["intact"], json!(false), "{place}");
+            rig.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_last_hash_of_another_type_does_not_stop_the_trail() {
+    let (database, streams) = (testing::sqlite(), MemoryStreams::default());
+    fill(&streams);
+    let rig = Rig::over(&database, &streams).await;
+    rig.tamper("UPDATE events SET chain_hash = 'forged' WHERE stream = 'ORDERS' AND sequence = 10").await;
+    streams.push("ORDERS", message("orders.created", b"{}".to_vec()));
+    rig.until("ORDERS", 11).await;
+    let report = rig.get("/integrity?verify=full").await;
+    let broken = json!([{ "stream": "ORDERS", "sequence": 10, "what": "hash" }]);
+    assert_eq!(report["verification"]["broken"], broken);
+    rig.stop().await;
+}

@@ -98,14 +98,15 @@ impl Rig {
     }
 
     /// What somebody with access to the database does to it.
-    pub(crate) async fn tamper(&self, statement: &'static str) {
+    pub(crate) async fn tamper(&self, statement: &str) {
         let mut connection = self.store.reader().acquire().await.unwrap().detach();
         let allow = match self.store.backend() {
             projection::Backend::Sqlite => "PRAGMA query_only = OFF",
             projection::Backend::Postgres => "SET default_transaction_read_only = off",
         };
         sqlx::raw_sql(allow).execute(&mut connection).await.unwrap();
-        let changed = sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        let changed =
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await.unwrap();
         assert!(changed.rows_affected() > 0, "{statement}");
     }
 

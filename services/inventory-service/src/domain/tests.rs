@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use events::{Money, orders::CancelReason, orders::Line, requests::StockChange};
+use events::{
+    Money,
+    orders::{CancelReason, Line},
+    requests::StockChange,
+};
 
 use super::*;
 
@@ -237,6 +241,28 @@ fn a_repeated_adjustment_changes_nothing_while_it_is_remembered() {
     let event = stock.on_adjust(&wish(3, "A", StockChange::By(1)));
     take(&mut stock, event, later);
     assert_eq!(stock.adjustment(Uuid::from_u128(1)), None);
+}
+
+/// Requests waited while nobody led, and orders did not: what was decided late is remembered all the same.
+#[test]
+fn an_adjustment_decided_late_is_made_once() {
+    let mut stock = stocked(&[("A", 5)]);
+    let minutes = |minutes: u64| AT.after(Duration::from_secs(minutes * 60));
+    let event = stock.on_created(&created(1, &[("A", 1)]));
+    take(&mut stock, event, minutes(15));
+    let event = stock.on_adjust(&wish(1, "A", StockChange::By(2)));
+    take(&mut stock, event, minutes(1));
+    let made = Some(Adjustment::Made { delta: 2, on_hand: 7 });
+    assert_eq!(stock.adjustment(Uuid::from_u128(1)), made, "its caller can hear the outcome");
+    // Asked for again: beyond what the broker remembers, well within what is promised.
+    assert_eq!(stock.on_adjust(&wish(1, "A", StockChange::By(2))), None);
+    for (id, at) in [(2, minutes(10)), (3, minutes(20))] {
+        let event = stock.on_created(&created(id, &[("A", 1)]));
+        take(&mut stock, event, minutes(30));
+        let event = stock.on_adjust(&wish(id, "A", StockChange::By(1)));
+        take(&mut stock, event, at);
+        assert_eq!(stock.on_adjust(&wish(1, "A", StockChange::By(2))), None, "asked for again at {at}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Fleet, answer};
+use crate::rig::{Answer, Fleet, answer};
 
 #[tokio::test]
 async fn what_was_adjusted_can_be_read_at_once() {

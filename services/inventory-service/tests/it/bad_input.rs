@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Fleet, answer};
+use crate::rig::{Fleet, answer};
 
 const GOOD: &str = r#"{"change":{"by":1}}"#;
 const JSON: &str = "application/json";

@@ -5,5 +5,5 @@ mod adjustments;
 mod bad_input;
 mod orders;
 mod replicas;
-mod support;
+mod rig;
 mod trouble;

@@ -4,7 +4,7 @@ use events::orders::{CancelReason, OrderCancelled, OrderConfirmed};
 use serde_json::json;
 use testkit::eventually;
 
-use crate::support::{Fleet, Replica, SOON, created, euros, order};
+use crate::rig::{Fleet, Replica, SOON, created, euros, order};
 
 async fn level(replica: &Replica, sku: &str, expected: (u64, u64, u64)) {
     eventually(SOON, "the level", async || {

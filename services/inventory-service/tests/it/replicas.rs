@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::eventually;
 
-use crate::support::{Fleet, Replica, SOON};
+use crate::rig::{Fleet, Replica, SOON};
 
 const LEADER: &str = r#"journal_leader{journal="INVENTORY"}"#;
 

@@ -16,7 +16,7 @@ use messaging::{
 use reqwest::{Client, RequestBuilder, Response, header::HeaderMap};
 use runtime::Process;
 use serde_json::{Value, json};
-use service::{BrokerConfig, JournalArgs};
+use service::{BrokerArgs, JournalArgs};
 use testkit::{Broker, eventually};
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ impl Fleet {
 
     /// A replica that is starting.
     pub(crate) async fn replica(&self, instance: &str) -> Replica {
-        let broker = BrokerConfig { nats_url: self.broker.url(), instance: instance.to_owned() };
+        let broker = BrokerArgs { nats_url: self.broker.url(), instance: instance.to_owned() };
         let process = Process::for_tests("inventory-service");
         let config = Config { broker, journal: JournalArgs::default(), adjustment_memory: 600 };
         let address = inventory_service::serve(config, process.clone()).await.unwrap();

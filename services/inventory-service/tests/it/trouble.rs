@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, interval},
 };
 
-use crate::support::{Fleet, SOON};
+use crate::rig::{Fleet, SOON};
 
 #[tokio::test]
 async fn without_a_broker_callers_are_told_to_come_back() {

@@ -21,7 +21,10 @@ const FORGET_PER_EVENT: usize = 64;
 #[serde(from = "Entries")]
 pub struct Orders {
     orders: BTreeMap<OrderId, Order>,
-    /// The latest event time seen.
+    /// The time of the latest request that was decided on.
+    ///
+    /// Memory is for requests that come late or again, so it is their stream that tells how much time has passed:
+    /// the others may have been read further, and a tick is of a clock that may be ahead.
     latest: Timestamp,
     /// The awaiting ones by deadline.
     #[serde(skip)]
@@ -89,7 +92,9 @@ impl Orders {
             OrderEvent::RefundRequested(refund) => self.refund(refund, at, windows),
             OrderEvent::CancelRefused(_) => {}
         }
-        self.latest = self.latest.max(at);
+        if follows_from_a_request(event) {
+            self.latest = self.latest.max(at);
+        }
         self.forget();
     }
 
@@ -175,6 +180,15 @@ impl Orders {
             Stage::Awaiting { .. } => &mut self.deadlines,
             Stage::Confirmed { .. } | Stage::Cancelled { .. } => &mut self.fading,
         }
+    }
+}
+
+/// Whether the time of an event is that of a request.
+fn follows_from_a_request(event: &OrderEvent) -> bool {
+    match event {
+        OrderEvent::Created(_) | OrderEvent::CancelRefused(_) => true,
+        OrderEvent::Cancelled(cancelled) => cancelled.reason == CancelReason::Customer,
+        OrderEvent::Confirmed(_) | OrderEvent::RefundRequested(_) => false,
     }
 }
 

@@ -270,3 +270,37 @@ fn settled_orders_are_forgotten_after_their_window() {
         assert_eq!(orders.counts(), Counts { awaiting: 2, settled: 0 });
     }
 }
+
+/// The leader was away while payments and requests waited. It reads the payments first.
+#[test]
+fn an_order_that_was_confirmed_late_can_be_cancelled_in_its_window() {
+    let mut orders = awaiting();
+    let events = orders.on_captured(&captured("ch_1", 700));
+    take(&mut orders, later(1), events);
+    let other = OrderId(Uuid::from_u128(77));
+    let events = orders.on_place(&PlaceOrder { order_id: other, ..place() });
+    take(&mut orders, later(2), events);
+    let events = orders.on_captured(&PaymentCaptured { order_id: other, ..captured("ch_2", 700) });
+    take(&mut orders, later(3_600), events);
+    // This request was accepted a minute after the order was confirmed.
+    let events = orders.on_cancel(&cancel(), later(61), WINDOWS);
+    let expected =
+        [cancellation(CancelReason::Customer, Some("changed my mind"), sold()), refund("ch_1", 700)];
+    assert_eq!(events, expected);
+}
+
+/// A leader's clock that runs ahead expires orders early, and no more than that.
+#[test]
+fn an_expiry_in_the_future_makes_nobody_forgotten() {
+    let mut orders = awaiting();
+    let events = orders.on_captured(&captured("ch_1", 700));
+    take(&mut orders, later(1), events);
+    let other = OrderId(Uuid::from_u128(77));
+    let events = orders.on_place(&PlaceOrder { order_id: other, ..place() });
+    take(&mut orders, later(2), events);
+    let ahead = later(2).after(WINDOWS.deadline);
+    for (event, trace) in orders.expire(ahead, 9) {
+        orders.apply(&event, ahead, trace, WINDOWS);
+    }
+    assert!(orders.get(id()).is_some(), "its window has not passed");
+}

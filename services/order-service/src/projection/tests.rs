@@ -267,7 +267,7 @@ async fn what_cannot_be_read_or_stored_stops_nothing() {
         assert_eq!((shown.stage, shown.detail.as_deref()), (Stage::Cancelled, Some("zero \u{fffd} byte")));
         eventually(SOON, "the count of what was left out", async || {
             let families = rig.registry.gather();
-            let skipped = families.iter().find(|family| family.name() == "orders_read_model_skipped_total");
+            let skipped = families.iter().find(|family| family.name() == "order_read_model_skipped_total");
             skipped.map(|family| family.get_metric()[0].get_counter().get_value()) == Some(2.0)
         })
         .await;

@@ -103,7 +103,7 @@ async fn what_was_confirmed_long_ago_is_refused_at_once() {
 
 #[tokio::test]
 async fn what_the_journal_refuses_is_told_to_who_waits() {
-    let rig = Rig::start_with(Setup { cancel_window: Duration::from_secs(1), ..Setup::default() }).await;
+    let rig = Rig::start_with(Setup { cancel_window: 1, ..Setup::default() }).await;
     let id = confirmed(&rig).await;
     let confirmed = std::time::Instant::now();
     testkit::eventually(crate::rig::SOON, "the end of the window", async || {

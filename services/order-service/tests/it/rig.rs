@@ -20,7 +20,7 @@ use messaging::{
 use order_service::Config;
 use projection::testing::{self, Database};
 use runtime::{Clock, Process};
-use service::{BrokerConfig, JournalArgs};
+use service::{BrokerArgs, JournalArgs};
 use testkit::{Broker, eventually};
 
 use crate::client::Client;
@@ -46,13 +46,13 @@ pub(crate) struct Setup {
     pub(crate) database: Database,
     pub(crate) clock: Clock,
     pub(crate) max_bytes: i64,
-    pub(crate) cancel_window: Duration,
+    /// Seconds.
+    pub(crate) cancel_window: u64,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        let cancel_window = Duration::from_secs(300);
-        Self { database: testing::sqlite(), clock: Clock::system(), max_bytes: 64 << 20, cancel_window }
+        Self { database: testing::sqlite(), clock: Clock::system(), max_bytes: 64 << 20, cancel_window: 300 }
     }
 }
 
@@ -187,10 +187,10 @@ impl Replica {
 pub(crate) fn config(broker: &str, database: &str, instance: &str) -> Config {
     Config {
         journal: JournalArgs::default(),
-        broker: BrokerConfig { nats_url: broker.to_owned(), instance: instance.to_owned() },
+        broker: BrokerArgs { nats_url: broker.to_owned(), instance: instance.to_owned() },
         database_url: database.to_owned(),
-        order_deadline: Duration::from_secs(86_400),
-        cancel_window: Duration::from_secs(300),
+        order_deadline: 86_400,
+        cancel_window: 300,
     }
 }
 

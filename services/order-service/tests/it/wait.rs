@@ -74,7 +74,7 @@ async fn nobody_waits_for_a_process_that_stops() {
     let stop = async {
         eventually(SOON, "one who waits", async || {
             let metrics = rig.client().get("/metrics").await;
-            metrics.body.as_str().unwrap().contains("orders_waiting_callers 1")
+            metrics.body.as_str().unwrap().contains("order_waiting_callers 1")
         })
         .await;
         eventually(SOON, "its order", async || !rig.stored("ORDERS", "orders.created").await.is_empty())

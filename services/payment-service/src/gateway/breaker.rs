@@ -4,16 +4,20 @@
 //! before the breaker opened do not count afterwards, a dropped call gives its place back, and the state, its changes
 //! and the time left are visible.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use backoff::backoff::Backoff;
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
-use failsafe::failure_policy::{ConsecutiveFailures, consecutive_failures};
-use failsafe::{Instrument, StateMachine};
-use tokio::sync::watch;
-use tokio::time::Instant;
+use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
+use failsafe::{
+    Instrument, StateMachine,
+    failure_policy::{ConsecutiveFailures, consecutive_failures},
+};
+use tokio::{sync::watch, time::Instant};
 
 /// How long a caller is asked to wait while another one's probe is under way and its end is not known.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
@@ -228,5 +232,4 @@ impl Iterator for OpenTimes {
 }
 
 #[cfg(test)]
-#[path = "breaker_tests.rs"]
 mod tests;

@@ -1,16 +1,14 @@
 //! The gateway over HTTP.
 
-use std::error::Error;
 use std::time::Duration;
 
+use messaging::dead_letter::chain;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
-use uuid::Uuid;
 
-use super::wire::{self, ChargeBody, RefundBody};
-use super::{ChargeOutcome, ChargeRequest, Gateway, GatewayError, Refund, RefundRequest};
-
-/// How long a request may take until its outcome is given up as unknown.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+use super::{
+    ChargeOutcome, ChargeRequest, Gateway, GatewayError, Refund, RefundRequest,
+    wire::{self, ChargeBody, RefundBody},
+};
 
 /// Longest time to set a connection up; a gateway that does not even accept one has not taken the request.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -83,22 +81,22 @@ impl Gateway for HttpGateway {
     }
 
     async fn refund(&self, request: &RefundRequest) -> Result<Refund, GatewayError> {
-        let key = format!("refund:{}", request.order_id);
+        let key = format!("refund:{}:{}", request.order_id, request.charge_id);
         let post = self.http.post(self.refunds.clone()).header("Idempotency-Key", key);
         let (status, body) = exchange(post.json(&RefundBody::from(request))).await?;
         wire::refunded(status, &body, request)
     }
 
-    async fn find_charge(&self, order_id: Uuid) -> Result<Option<ChargeOutcome>, GatewayError> {
-        let get = self.http.get(self.charge_lookup.clone()).query(&[("order_id", order_id)]);
+    async fn find_charge(&self, request: &ChargeRequest) -> Result<Option<ChargeOutcome>, GatewayError> {
+        let get = self.http.get(self.charge_lookup.clone()).query(&[("order_id", request.order_id)]);
         let (status, body) = exchange(get).await?;
-        wire::found_charge(status, &body, order_id)
+        wire::found_charge(status, &body, request)
     }
 
-    async fn find_refund(&self, order_id: Uuid) -> Result<Option<Refund>, GatewayError> {
-        let get = self.http.get(self.refund_lookup.clone()).query(&[("order_id", order_id)]);
+    async fn find_refund(&self, request: &RefundRequest) -> Result<Option<Refund>, GatewayError> {
+        let get = self.http.get(self.refund_lookup.clone()).query(&[("order_id", request.order_id)]);
         let (status, body) = exchange(get).await?;
-        wire::found_refund(status, &body)
+        wire::found_refund(status, &body, request)
     }
 }
 
@@ -130,13 +128,5 @@ fn transport_failure(error: reqwest::Error) -> GatewayError {
         GatewayError::NotSent(text)
     } else {
         GatewayError::Unknown(text)
-    }
-}
-
-/// An error with all its causes on one line.
-fn chain(error: &dyn Error) -> String {
-    match error.source() {
-        None => error.to_string(),
-        Some(cause) => format!("{error}: {}", chain(cause)),
     }
 }

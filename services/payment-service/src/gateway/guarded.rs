@@ -1,14 +1,15 @@
 //! The policy in front of a gateway: a circuit breaker, and no charge or refund that could be the second one.
 
-use std::future::Future;
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use prometheus::Registry;
 use tokio::sync::watch;
 
-use super::breaker::{Breaker, BreakerSettings, BreakerState};
-use super::metrics::{GatewayMetrics, Operation, Outcome};
-use super::{ChargeOutcome, ChargeRequest, Gateway, GatewayError, Refund, RefundRequest};
+use super::{
+    ChargeOutcome, ChargeRequest, Gateway, GatewayError, Refund, RefundRequest,
+    breaker::{Breaker, BreakerSettings, BreakerState},
+    metrics::{GatewayMetrics, Operation, Outcome},
+};
 
 /// For how long after the first attempt a key alone is trusted. Gateways forget keys after a day; the hour between
 /// covers clocks that differ and time spent under way.
@@ -56,8 +57,7 @@ impl<G: Gateway> Guarded<G> {
     ) -> Result<ChargeOutcome, GatewayError> {
         self.permitted(async {
             if !first_attempt {
-                let found =
-                    self.timed(Operation::FindCharge, self.gateway.find_charge(request.order_id)).await?;
+                let found = self.timed(Operation::FindCharge, self.gateway.find_charge(request)).await?;
                 if let Some(outcome) = found {
                     return Ok(outcome);
                 }
@@ -78,8 +78,7 @@ impl<G: Gateway> Guarded<G> {
     ) -> Result<Refund, GatewayError> {
         self.permitted(async {
             if !first_attempt {
-                let found =
-                    self.timed(Operation::FindRefund, self.gateway.find_refund(request.order_id)).await?;
+                let found = self.timed(Operation::FindRefund, self.gateway.find_refund(request)).await?;
                 if let Some(refund) = found {
                     return Ok(refund);
                 }
@@ -108,8 +107,8 @@ impl<G: Gateway> Guarded<G> {
         let permit = self.breaker.permit().map_err(|retry_in| GatewayError::Down { retry_in })?;
         let result = calls.await;
         match &result {
-            // A decline and a refusal are answers of a gateway that works.
-            Ok(_) | Err(GatewayError::Rejected(_)) => permit.succeeded(),
+            // A decline, a refusal and a contradiction are answers of a gateway that works.
+            Ok(_) | Err(GatewayError::Rejected(_) | GatewayError::Contradiction(_)) => permit.succeeded(),
             Err(GatewayError::Unknown(_) | GatewayError::NotSent(_)) => permit.failed(),
             // A gateway behind this one was not called: nothing was learnt about it.
             Err(GatewayError::Down { .. }) => drop(permit),

@@ -1,16 +1,16 @@
 //! Every metric of the gateway's client: names, labels and meaning.
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{HistogramOpts, HistogramVec, IntGauge, Registry};
-use tokio::sync::watch;
-use tokio::time::Instant;
+use prometheus::{
+    HistogramOpts, HistogramVec, IntGauge, Registry,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+use tokio::{sync::watch, time::Instant};
 
-use super::breaker::BreakerState;
-use super::{ChargeOutcome, GatewayError, Refund};
+use super::{ChargeOutcome, GatewayError, Refund, breaker::BreakerState};
 
 /// Seconds from sending a request to its outcome, by `operation` (`charge`, `refund`, `find_charge`, `find_refund`)
-/// and `outcome` (`captured`, `declined`, `refunded`, `absent`, `unknown`, `not_sent`, `rejected`, `down`).
+/// and `outcome` (`captured`, `declined`, `refunded`, `absent`, `unknown`, `not_sent`, `rejected`, `contradiction`, `down`).
 const REQUEST_DURATION: &str = "payment_gateway_request_duration_seconds";
 /// 0 while calls go through, 1 while one call finds out, 2 while none goes through.
 const BREAKER_STATE: &str = "payment_gateway_breaker_state";
@@ -71,6 +71,7 @@ impl Timer<'_> {
             Err(GatewayError::Unknown(_)) => "unknown",
             Err(GatewayError::NotSent(_)) => "not_sent",
             Err(GatewayError::Rejected(_)) => "rejected",
+            Err(GatewayError::Contradiction(_)) => "contradiction",
         };
         let duration = self.metrics.duration.with_label_values(&[operation.label(), outcome]);
         duration.observe(self.started.elapsed().as_secs_f64());

@@ -3,8 +3,8 @@
 //! [`Gateway`] is the seam: [`HttpGateway`] speaks to a real one, tests and simulations put another behind it.
 //! [`Guarded`] is the policy in front of any of them, and the only thing the rest of the service calls.
 //!
-//! The idempotency key of a charge is the order's id, that of a refund is `refund:<order id>`; both stay the same
-//! for ever, over retries, restarts and redeliveries.
+//! The idempotency key of a charge is the order's id, that of a refund is `refund:<order id>:<charge id>`; both stay
+//! the same for ever, over retries, restarts and redeliveries.
 
 mod breaker;
 mod client;
@@ -15,13 +15,12 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use uuid::Uuid;
 
 pub use breaker::{BreakerSettings, BreakerState};
-pub use client::{DEFAULT_TIMEOUT, HttpGateway, SetupError};
+pub use client::{HttpGateway, SetupError};
 pub use guarded::{Guarded, is_first_attempt};
 
 /// A card to be charged.
@@ -92,6 +91,9 @@ pub enum GatewayError {
     /// The gateway will never accept this request.
     #[error("the gateway refused the request: {0}")]
     Rejected(String),
+    /// The gateway has done something else than it was asked for. Asking again changes nothing: a person has to look.
+    #[error("the gateway's books contradict the request: {0}")]
+    Contradiction(String),
 }
 
 /// A card gateway.
@@ -102,18 +104,19 @@ pub trait Gateway: Send + Sync + 'static {
         request: &ChargeRequest,
     ) -> impl Future<Output = Result<ChargeOutcome, GatewayError>> + Send;
 
-    /// Gives the money of a charge back, at most once per order.
+    /// Gives the money of a charge back, at most once per charge.
     fn refund(&self, request: &RefundRequest) -> impl Future<Output = Result<Refund, GatewayError>> + Send;
 
-    /// What an earlier charge for the order came to; `None` if there was none.
+    /// What an earlier charge for the order came to; `None` if there was none. One that took something else than is
+    /// asked for is no capture.
     fn find_charge(
         &self,
-        order_id: Uuid,
+        request: &ChargeRequest,
     ) -> impl Future<Output = Result<Option<ChargeOutcome>, GatewayError>> + Send;
 
-    /// An earlier refund for the order, if there was one.
+    /// An earlier refund of the charge, if there was one.
     fn find_refund(
         &self,
-        order_id: Uuid,
+        request: &RefundRequest,
     ) -> impl Future<Output = Result<Option<Refund>, GatewayError>> + Send;
 }

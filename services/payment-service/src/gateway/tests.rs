@@ -9,6 +9,8 @@ use tokio::task::JoinSet;
 use super::*;
 
 const OFF: fn() -> Faults = Faults::default;
+/// Longer than anything here takes.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Rig {
     gateway: TestGateway,
@@ -24,7 +26,7 @@ impl Rig {
             open_max: Duration::from_millis(120),
             ..BreakerSettings::default()
         };
-        Self::with(faults, settings, DEFAULT_TIMEOUT).await
+        Self::with(faults, settings, TIMEOUT).await
     }
 
     async fn with(faults: Faults, settings: BreakerSettings, timeout: Duration) -> Self {
@@ -98,7 +100,7 @@ async fn a_charge_and_its_refund_under_their_keys() {
     let entries = rig.gateway.sim().entries();
     let order = Uuid::from_u128(1).to_string();
     assert_eq!(entries[0].idempotency_key, order);
-    assert_eq!(entries[1].idempotency_key, format!("refund:{order}"));
+    assert_eq!(entries[1].idempotency_key, format!("refund:{order}:{}", entries[0].id));
     assert!(
         entries.iter().all(|entry| entry.order_id == order && entry.customer_id.as_deref() == Some("c-1"))
     );
@@ -115,7 +117,7 @@ async fn the_same_charge_again_is_the_same_charge() {
 
 #[tokio::test]
 async fn five_failures_open_the_breaker_and_stop_the_calls() {
-    let rig = Rig::with(OFF(), BreakerSettings::default(), DEFAULT_TIMEOUT).await;
+    let rig = Rig::with(OFF(), BreakerSettings::default(), TIMEOUT).await;
     rig.break_it().await;
     for order in 10..30 {
         assert!(
@@ -200,6 +202,38 @@ async fn the_look_up_prevents_the_second_refund() {
 }
 
 #[tokio::test]
+async fn a_look_up_that_finds_another_amount_is_no_capture() {
+    let rig = Rig::new(OFF()).await;
+    let less = ChargeRequest { amount: 999, ..charge(1, "tok_visa") };
+    captured(rig.client.charge_safely(&less, true).await);
+    for _ in 0..BreakerSettings::default().failures {
+        let found = rig.again(1).await;
+        assert!(matches!(found, Err(GatewayError::Contradiction(_))), "{found:?}");
+    }
+    assert_eq!(rig.state(), BreakerState::Closed, "it is this payment, not the gateway");
+    assert_eq!(rig.captures(), 1);
+}
+
+#[tokio::test]
+async fn every_charge_of_an_order_is_refunded_by_a_refund_of_its_own() {
+    for first_attempt in [true, false] {
+        let rig = Rig::new(Faults { ignore_idempotency: true, ..OFF() }).await;
+        let charges = [captured(rig.first(1).await), captured(rig.first(1).await)];
+        rig.set(OFF());
+        let mut refunds = Vec::new();
+        for charge_id in charges.clone() {
+            refunds.push(rig.client.refund_safely(&refund(1, charge_id), first_attempt).await.unwrap());
+        }
+        assert_ne!(refunds[0], refunds[1], "one of them was told as given back and was not");
+        assert_eq!(rig.gateway.sim().summary().refunds, 2);
+        for charge_id in charges {
+            rig.client.refund_safely(&refund(1, charge_id), true).await.unwrap();
+        }
+        assert_eq!(rig.gateway.sim().summary().refunds, 2, "each once");
+    }
+}
+
+#[tokio::test]
 async fn a_look_up_that_finds_nothing_leads_to_the_charge() {
     let rig = Rig::new(Faults { error_rate: 1.0, ..OFF() }).await;
     assert!(matches!(rig.first(1).await, Err(GatewayError::Unknown(_))));
@@ -275,10 +309,10 @@ fn only_a_young_first_attempt_goes_without_a_look_up() {
 #[test]
 fn an_address_must_be_an_http_url() {
     for address in ["", "gateway:8080", "ftp://gateway", "https://gateway", "http://"] {
-        let error = HttpGateway::new(address, DEFAULT_TIMEOUT).err().unwrap();
+        let error = HttpGateway::new(address, TIMEOUT).err().unwrap();
         assert!(matches!(error, SetupError::Address(_)), "{address}");
     }
     for address in ["http://gateway:8080", "http://127.0.0.1:1/", "http://proxy/gateway/"] {
-        assert!(HttpGateway::new(address, DEFAULT_TIMEOUT).is_ok(), "{address}");
+        assert!(HttpGateway::new(address, TIMEOUT).is_ok(), "{address}");
     }
 }

@@ -1,8 +1,7 @@
 //! The gateway's JSON, and what an answer means. Pure: statuses and bodies in, outcomes out.
 
 use reqwest::StatusCode;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{ChargeOutcome, ChargeRequest, GatewayError, Refund, RefundRequest};
@@ -95,16 +94,22 @@ pub(super) fn charged(
         });
     }
     let charge: Charge = read(status, body)?;
-    let as_asked = charge.amount == request.amount && charge.currency.eq_ignore_ascii_case(&request.currency);
-    if as_asked && charge.status == "succeeded" {
-        Ok(ChargeOutcome::Captured { charge_id: charge.id })
-    } else {
-        // Not to be taken for a capture, nor for none: a person has to look.
-        let Charge { id, amount, currency, status, .. } = charge;
-        Err(GatewayError::Unknown(format!(
-            "charge {id} is {status} with {amount} {currency}, not what was asked for"
-        )))
+    if charge.status == "succeeded" { captured(charge, request) } else { Err(unsettled(&charge)) }
+}
+
+/// A charge that took money is a capture if it took what was asked for.
+fn captured(charge: Charge, request: &ChargeRequest) -> Result<ChargeOutcome, GatewayError> {
+    if charge.amount == request.amount && charge.currency.eq_ignore_ascii_case(&request.currency) {
+        return Ok(ChargeOutcome::Captured { charge_id: charge.id });
     }
+    // Not to be taken for a capture, nor for none: a person has to look.
+    let Charge { id, amount, currency, .. } = charge;
+    Err(GatewayError::Contradiction(format!("charge {id} took {amount} {currency}, not what was asked for")))
+}
+
+/// A charge that has neither taken money nor failed: either may still come.
+fn unsettled(charge: &Charge) -> GatewayError {
+    GatewayError::Unknown(format!("charge {} is {}", charge.id, charge.status))
 }
 
 /// What the answer to a refund means.
@@ -113,44 +118,55 @@ pub(super) fn refunded(
     body: &[u8],
     request: &RefundRequest,
 ) -> Result<Refund, GatewayError> {
-    let refund: RefundObject = read(status, body)?;
+    given_back(read(status, body)?, request)
+}
+
+fn given_back(refund: RefundObject, request: &RefundRequest) -> Result<Refund, GatewayError> {
     let as_asked = refund.amount == request.amount
         && refund.currency.eq_ignore_ascii_case(&request.currency)
         && refund.charge == request.charge_id;
     if as_asked {
-        Ok(Refund { refund_id: refund.id })
-    } else {
-        let RefundObject { id, amount, currency, charge } = refund;
-        Err(GatewayError::Unknown(format!(
-            "refund {id} is of {amount} {currency} for {charge}, not what was asked for"
-        )))
+        return Ok(Refund { refund_id: refund.id });
     }
+    let RefundObject { id, amount, currency, charge } = refund;
+    Err(GatewayError::Contradiction(format!(
+        "refund {id} is of {amount} {currency} for {charge}, not what was asked for"
+    )))
 }
 
-/// What was found of an order's charges. Money that was taken outweighs a decline.
+/// What was found of an order's charges. Money that was taken outweighs a decline, and so does what may yet be taken.
 pub(super) fn found_charge(
     status: StatusCode,
     body: &[u8],
-    order_id: Uuid,
+    request: &ChargeRequest,
 ) -> Result<Option<ChargeOutcome>, GatewayError> {
     let List { data } = read::<List<Charge>>(status, body)?;
-    let (mut captured, declined): (Vec<_>, Vec<_>) =
+    let (mut taken, others): (Vec<_>, Vec<_>) =
         data.into_iter().partition(|charge| charge.status == "succeeded");
-    if captured.len() > 1 {
-        tracing::error!(%order_id, captures = captured.len(), "the gateway took money more than once for an order");
+    if taken.len() > 1 {
+        let (order_id, captures) = (request.order_id, taken.len());
+        tracing::error!(%order_id, captures, "the gateway took money more than once for an order");
     }
-    if !captured.is_empty() {
-        return Ok(Some(ChargeOutcome::Captured { charge_id: captured.swap_remove(0).id }));
+    if !taken.is_empty() {
+        return captured(taken.swap_remove(0), request).map(Some);
     }
-    Ok(declined.into_iter().next().map(|charge| ChargeOutcome::Declined {
+    if let Some(charge) = others.iter().find(|charge| charge.status != "failed") {
+        return Err(unsettled(charge));
+    }
+    Ok(others.into_iter().next().map(|charge| ChargeOutcome::Declined {
         code: charge.failure_code.unwrap_or_else(|| DECLINED_WITHOUT_REASON.to_owned()),
     }))
 }
 
-/// What was found of an order's refund.
-pub(super) fn found_refund(status: StatusCode, body: &[u8]) -> Result<Option<Refund>, GatewayError> {
+/// What was found of a charge's refund among those of its order.
+pub(super) fn found_refund(
+    status: StatusCode,
+    body: &[u8],
+    request: &RefundRequest,
+) -> Result<Option<Refund>, GatewayError> {
     let List { data } = read::<List<RefundObject>>(status, body)?;
-    Ok(data.into_iter().next().map(|refund| Refund { refund_id: refund.id }))
+    let found = data.into_iter().find(|refund| refund.charge == request.charge_id);
+    found.map(|refund| given_back(refund, request)).transpose()
 }
 
 fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, GatewayError> {
@@ -183,5 +199,4 @@ fn failure(status: StatusCode, body: &[u8]) -> GatewayError {
 }
 
 #[cfg(test)]
-#[path = "wire_tests.rs"]
 mod tests;

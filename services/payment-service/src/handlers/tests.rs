@@ -51,13 +51,13 @@ impl Gateway for Scripted {
         script.refunds.pop_front().unwrap()
     }
 
-    async fn find_charge(&self, _order_id: Uuid) -> Answer<Option<ChargeOutcome>> {
+    async fn find_charge(&self, _request: &ChargeRequest) -> Answer<Option<ChargeOutcome>> {
         let mut script = self.script();
         script.asked.push("find charge".to_owned());
         Ok(script.found.clone())
     }
 
-    async fn find_refund(&self, _order_id: Uuid) -> Answer<Option<gateway::Refund>> {
+    async fn find_refund(&self, _request: &RefundRequest) -> Answer<Option<gateway::Refund>> {
         self.script().asked.push("find refund".to_owned());
         Ok(None)
     }
@@ -82,7 +82,7 @@ impl Rig {
             let now = Arc::clone(&now);
             move || *now.lock().unwrap()
         });
-        let metrics = PaymentMetrics::register(&registry).unwrap();
+        let metrics = Metrics::register(&registry).unwrap();
         Self { gateway, payments: Arc::new(Payments::new(guarded, clock, metrics)), registry, now }
     }
 

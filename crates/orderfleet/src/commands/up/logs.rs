@@ -1,15 +1,15 @@
 //! Shows what the services write into their log files, each line behind its service's name.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use console::{Color, Style};
 
-use crate::fleet::Proc;
-use crate::log_line::pretty;
-use crate::ui::Ui;
+use crate::{fleet::Proc, log_line::pretty, ui::Ui};
 
 const COLORS: [Color; 6] =
     [Color::Cyan, Color::Magenta, Color::Yellow, Color::Blue, Color::Green, Color::Color256(208)];

@@ -1,13 +1,17 @@
 //! What `up` tells about the fleet as a whole.
 
-use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use console::style;
 use serde_json::{Value, json};
 
-use crate::fleet::{Exit, Fleet, FleetEvent, Phase};
-use crate::ui::Ui;
+use crate::{
+    fleet::{Exit, Fleet, FleetEvent, Phase},
+    ui::Ui,
+};
 
 /// An order anybody can place against a fleet that has some of it in stock.
 const FIRST_ORDER: &str = r#"{"customer_id": "ada", "currency": "EUR", "payment_method": "tok_visa",

@@ -4,11 +4,13 @@
 use events::{
     OrderId,
     catalogue::{ORDERS, REQUESTS},
+    orders::CancelReason,
 };
 
 use super::Case;
 use crate::verify::{
-    book::Life,
+    book::{Life, Seen},
+    evidence::Place,
     owed::{self, Owed},
     report::{CheckId, CheckResult, Findings},
 };
@@ -20,6 +22,8 @@ pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
     for (order, life) in case.book.whole_lives() {
         findings.examined(1);
         origin(order, life, &mut findings);
+        content(order, life, &mut findings);
+        reason(order, life, &mut findings);
         course(order, life, &mut findings);
         if case.expected.complete {
             end(order, life, debts.get(&order).map_or(&[], Vec::as_slice), &mut findings);
@@ -48,6 +52,38 @@ fn origin(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
         !life.confirmed.is_empty() || !life.cancelled.is_empty() || !life.refund_requested.is_empty();
     if life.created.is_empty() && followed {
         findings.broken([order.to_string()], "something was decided on the order, but it was never created");
+    }
+}
+
+/// The order is what was asked for; of several requests under one key, what one of them asked for.
+fn content(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
+    let Some(created) = life.created.first() else { return };
+    let asked = |place: &Seen<'_, Place>| {
+        place.fact.total == created.fact.total && place.fact.lines == created.fact.lines
+    };
+    if !life.place.is_empty() && !life.place.iter().any(asked) {
+        findings.broken([order.to_string()], "the order was created as something else than was asked for");
+    }
+}
+
+/// An order is cancelled for the reason that is told: otherwise it is lost, however tidily.
+fn reason(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
+    let (Some(cancelled), Some(created)) = (life.cancelled.first(), life.created.first()) else { return };
+    let charged_otherwise = || life.captured.iter().any(|seen| seen.fact.amount != created.fact.total);
+    let (holds, what) = match cancelled.fact.reason {
+        CancelReason::Customer => (!life.cancel.is_empty(), "but nobody had asked for that"),
+        CancelReason::OutOfStock | CancelReason::UnknownSku => {
+            (!life.rejected.is_empty(), "but nobody had refused its stock")
+        }
+        CancelReason::PaymentDeclined => {
+            (!life.declined.is_empty() || charged_otherwise(), "but its payment was not declined")
+        }
+        // Of time alone, and how long it was given is not in the evidence.
+        CancelReason::Expired => (true, ""),
+    };
+    if !holds {
+        let reason = cancelled.fact.reason.as_str();
+        findings.broken([order.to_string()], format!("the order was cancelled as {reason}, {what}"));
     }
 }
 

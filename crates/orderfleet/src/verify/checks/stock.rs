@@ -7,12 +7,14 @@ use events::{
     OrderId,
     catalogue::{INVENTORY, REQUESTS},
     orders::Quantity,
+    requests::StockChange,
 };
+use uuid::Uuid;
 
 use super::Case;
 use crate::verify::{
-    book::Life,
-    evidence::{Fact, Level, Recorded, StockEvidence},
+    book::{Life, Seen},
+    evidence::{Adjust, Adjusted, Fact, Level, Recorded, StockEvidence},
     report::{CheckId, CheckResult, Findings},
 };
 
@@ -93,6 +95,9 @@ fn adjustments(case: &Case<'_, '_>, findings: &mut Findings) {
         if !case.book.is_recent(made.message) {
             continue;
         }
+        for made in adjustment.adjusted.iter().filter(|_| !adjustment.wished.is_empty()) {
+            as_asked(*id, made.fact, &adjustment.wished, findings);
+        }
         let (asked, made_times) = (adjustment.wished.len(), adjustment.adjusted.len());
         if asked == 0 && case.book.has_aged(REQUESTS.name) {
             continue;
@@ -103,6 +108,23 @@ fn adjustments(case: &Case<'_, '_>, findings: &mut Findings) {
             findings
                 .broken(ids, format!("stock was adjusted {made_times} times, but asked for {asked} times"));
         }
+    }
+}
+
+/// What was made is what one of the requests under its identity asked for.
+fn as_asked(id: Uuid, made: &Adjusted, wishes: &[Seen<'_, Adjust>], findings: &mut Findings) {
+    let fits = |wish: &Seen<'_, Adjust>| match wish.fact.change {
+        StockChange::By(by) => made.delta == by,
+        StockChange::To(to) => made.on_hand == to,
+    };
+    let here: Vec<_> = wishes.iter().filter(|wish| wish.fact.sku == made.sku).collect();
+    let ids = || [id.to_string(), made.sku.clone()];
+    if here.is_empty() {
+        let asked = wishes.first().map_or("", |wish| wish.fact.sku.as_str());
+        findings.broken(ids(), format!("the adjustment was asked for {asked}, made for {}", made.sku));
+    } else if !here.into_iter().any(fits) {
+        let Adjusted { delta, on_hand, .. } = made;
+        findings.broken(ids(), format!("nobody had asked for a change by {delta} to {on_hand} pieces"));
     }
 }
 

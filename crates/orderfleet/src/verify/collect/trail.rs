@@ -133,7 +133,15 @@ pub(super) async fn flaws(audit: &AuditClient, listener: &Listener) -> anyhow::R
 
 /// What a report finds wrong.
 fn told(report: &Integrity) -> Vec<TrailFlaw> {
-    let removed = report.streams.iter().flat_map(|StreamIntegrity { stream, removed }| {
+    let gaps = report.streams.iter().flat_map(|StreamIntegrity { stream, gaps, .. }| {
+        gaps.iter().map(move |Stretch { from, to }| TrailFlaw {
+            place: format!("{stream}:{from}"),
+            what: format!(
+                "the audit trail never had {from} to {to}: they were gone before it could write them"
+            ),
+        })
+    });
+    let removed = report.streams.iter().flat_map(|StreamIntegrity { stream, removed, .. }| {
         removed.iter().map(move |Stretch { from, to }| TrailFlaw {
             place: format!("{stream}:{from}"),
             what: format!("the audit trail had {from} to {to}, and they were taken out"),
@@ -147,7 +155,7 @@ fn told(report: &Integrity) -> Vec<TrailFlaw> {
         };
         TrailFlaw { place: format!("{}:{}", broken.stream, broken.sequence), what }
     });
-    let mut flaws: Vec<TrailFlaw> = removed.chain(broken).collect();
+    let mut flaws: Vec<TrailFlaw> = gaps.chain(removed).chain(broken).collect();
     let proved = report.verification.as_ref().is_none_or(|verification| verification.ok);
     if flaws.is_empty() && !(report.intact && proved) {
         let what = "it says that it is not intact, without saying where".to_owned();
@@ -167,10 +175,19 @@ mod tests {
 
     #[test]
     fn a_trail_that_is_intact_has_no_flaws() {
+        let report = serde_json::json!({"intact": true, "complete": true,
+            "streams": [{"stream": "ORDERS", "removed": [], "gaps": []}],
+            "verification": {"ok": true, "verified": 9, "finished": true, "broken": []}});
+        assert_eq!(found(report), []);
+    }
+
+    #[test]
+    fn what_it_never_had_is_named() {
         let report = serde_json::json!({"intact": true, "complete": false,
             "streams": [{"stream": "ORDERS", "removed": [], "gaps": [{"from": 1, "to": 2}]}],
             "verification": {"ok": true, "verified": 9, "finished": true, "broken": []}});
-        assert_eq!(found(report), []);
+        let [(place, what)] = &found(report)[..] else { panic!("one gap is one flaw") };
+        assert!(place == "ORDERS:1" && what.contains("never had 1 to 2"), "{place}: {what}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use events::{
     Money, OrderId,
     notifications::Template,
     orders::{CancelReason, Quantity},
+    requests::StockChange,
 };
 use messaging::journal::Control;
 use uuid::Uuid;
@@ -55,6 +56,10 @@ facts! {
     Place {
         /// The order.
         order: OrderId,
+        /// What it costs.
+        total: Money,
+        /// What is wanted.
+        lines: Vec<Quantity>,
     }
     /// `requests.order.cancel`
     Cancel {
@@ -67,6 +72,8 @@ facts! {
         adjustment: Uuid,
         /// What.
         sku: String,
+        /// How.
+        change: StockChange,
     }
     /// `orders.created`
     Created {

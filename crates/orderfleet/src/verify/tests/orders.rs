@@ -13,7 +13,7 @@ use super::{
     world::{World, charge, euro, lines},
 };
 use crate::verify::{
-    evidence::{Confirmed, Created, DeadLetter, Fact, Unreadable},
+    evidence::{Confirmed, Created, DeadLetter, Fact, Place, RefundRequested, Unreadable},
     report::CheckId::V1,
 };
 
@@ -218,7 +218,8 @@ fn a_request_that_cannot_be_read_must_be_parked() {
 #[test]
 fn other_prices_and_lines_make_no_other_order() {
     let mut world = World::new();
-    let order = world.placed();
+    let order = world.next_order();
+    world.push(&REQUESTS, Uuid::nil(), Place { order, total: euro(700), lines: lines() });
     world.push(&ORDERS, Uuid::nil(), Created { order, total: euro(700), lines: lines() });
     world.reserve(order);
     world.take(order, &charge(order), 700);
@@ -228,4 +229,53 @@ fn other_prices_and_lines_make_no_other_order() {
     world.commit(order);
     world.notify(order, confirmed, Template::OrderConfirmed);
     assert_green(&strict(&world.evidence()));
+}
+
+#[test]
+fn an_order_is_cancelled_for_the_reason_that_is_told() {
+    for (reason, what) in [
+        (CancelReason::OutOfStock, "nobody had refused its stock"),
+        (CancelReason::UnknownSku, "nobody had refused its stock"),
+        (CancelReason::Customer, "nobody had asked for that"),
+        (CancelReason::PaymentDeclined, "its payment was not declined"),
+    ] {
+        let mut world = World::new();
+        let order = world.awaiting_payment();
+        world.end(order, Uuid::nil(), reason);
+        world.release(order, false);
+        world.capture(order);
+        world.refund(order);
+        assert_red(&strict(&world.evidence()), V1, &order.to_string(), what);
+    }
+}
+
+#[test]
+fn an_order_that_was_charged_something_else_is_cancelled() {
+    let mut world = World::new();
+    let order = world.awaiting_payment();
+    world.take(order, &charge(order), 499);
+    world.captured(order, &charge(order), 499);
+    world.end(order, Uuid::nil(), CancelReason::PaymentDeclined);
+    world.release(order, false);
+    let wish = RefundRequested { order, charge: charge(order), amount: euro(499) };
+    world.push(&ORDERS, Uuid::nil(), wish);
+    assert_green(&lenient(&world.evidence()));
+}
+
+#[test]
+fn an_order_is_created_as_it_was_asked_for() {
+    let others: [fn(&mut Created); 2] =
+        [|created| created.total = euro(499), |created| created.lines.truncate(1)];
+    for tamper in others {
+        let mut world = World::new();
+        let order = world.placed();
+        world.create(order);
+        let created = world.find(|draft| matches!(draft.fact, Fact::Created(_)));
+        if let Fact::Created(created) = &mut created.fact {
+            tamper(created);
+        }
+        world.reject(order);
+        world.end(order, Uuid::nil(), CancelReason::OutOfStock);
+        assert_red(&strict(&world.evidence()), V1, &order.to_string(), "something else than was asked for");
+    }
 }

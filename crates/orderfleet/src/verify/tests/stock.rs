@@ -1,6 +1,8 @@
 //! V3: no stock is sold twice.
 
-use events::{OrderId, catalogue::INVENTORY, notifications::Template, orders::CancelReason};
+use events::{
+    OrderId, catalogue::INVENTORY, notifications::Template, orders::CancelReason, requests::StockChange,
+};
 use uuid::Uuid;
 
 use super::{
@@ -259,6 +261,43 @@ fn what_inventory_passed_over_is_lost() {
         assert_red(&report, V3, &order, what);
     }
     let mut world = World::new();
-    let adjustment = world.wish_adjustment("A");
+    let adjustment = world.wish_adjustment("A", StockChange::By(1));
     assert_red(&lenient(&world.evidence()), V3, &adjustment.to_string(), "the adjustment's outcome");
+}
+
+#[test]
+fn an_adjustment_is_made_where_it_was_asked_for() {
+    let mut world = World::new();
+    let adjustment = world.wish_adjustment("A", StockChange::By(1));
+    world.push(&INVENTORY, adjustment, Adjusted { sku: "B".to_owned(), adjustment, delta: 1, on_hand: 101 });
+    assert_red(&strict(&world.evidence()), V3, &adjustment.to_string(), "asked for A, made for B");
+}
+
+#[test]
+fn an_adjustment_is_made_as_it_was_asked_for() {
+    for (change, right) in [
+        (StockChange::By(1), true),
+        (StockChange::To(101), true),
+        (StockChange::By(2), false),
+        (StockChange::To(1), false),
+    ] {
+        let mut world = World::new();
+        let adjustment = world.wish_adjustment("A", change);
+        world.push(
+            &INVENTORY,
+            adjustment,
+            Adjusted { sku: "A".to_owned(), adjustment, delta: 1, on_hand: 101 },
+        );
+        let report = strict(&world.evidence());
+        if right {
+            super::assert_green(&report);
+        } else {
+            assert_red(
+                &report,
+                V3,
+                &adjustment.to_string(),
+                "nobody had asked for a change by 1 to 101 pieces",
+            );
+        }
+    }
 }

@@ -20,6 +20,7 @@ fn kind<T: std::fmt::Debug>(result: Result<T, GatewayError>) -> String {
         Err(GatewayError::Unknown(_)) => "unknown".to_owned(),
         Err(GatewayError::NotSent(_)) => "not sent".to_owned(),
         Err(GatewayError::Rejected(_)) => "rejected".to_owned(),
+        Err(GatewayError::Contradiction(_)) => "contradiction".to_owned(),
     }
 }
 
@@ -43,7 +44,7 @@ fn statuses_without_an_outcome() {
     for (status, expected) in table {
         let status = StatusCode::from_u16(status).unwrap();
         assert_eq!(kind(charged(status, b"<html>", &request())), expected, "{status}");
-        assert_eq!(kind(found_charge(status, b"<html>", Uuid::nil())), expected, "{status}");
+        assert_eq!(kind(found_charge(status, b"<html>", &request())), expected, "{status}");
     }
 }
 
@@ -54,8 +55,8 @@ fn a_success_counts_only_if_it_is_what_was_asked_for() {
             r#"{"id":"ch_1","amount":1250,"currency":"eur","status":"succeeded"}"#,
             "Captured { charge_id: \"ch_1\" }",
         ),
-        (r#"{"id":"ch_1","amount":1249,"currency":"EUR","status":"succeeded"}"#, "unknown"),
-        (r#"{"id":"ch_1","amount":1250,"currency":"USD","status":"succeeded"}"#, "unknown"),
+        (r#"{"id":"ch_1","amount":1249,"currency":"EUR","status":"succeeded"}"#, "contradiction"),
+        (r#"{"id":"ch_1","amount":1250,"currency":"USD","status":"succeeded"}"#, "contradiction"),
         (r#"{"id":"ch_1","amount":1250,"currency":"EUR","status":"pending"}"#, "unknown"),
         (r#"{"id":"ch_1"}"#, "unknown"),
         ("", "unknown"),
@@ -75,8 +76,8 @@ fn a_refund_counts_only_if_it_is_what_was_asked_for() {
     };
     let table = [
         (r#"{"id":"re_1","amount":1250,"currency":"EUR","charge":"ch_1"}"#, "Refund { refund_id: \"re_1\" }"),
-        (r#"{"id":"re_1","amount":1,"currency":"EUR","charge":"ch_1"}"#, "unknown"),
-        (r#"{"id":"re_1","amount":1250,"currency":"EUR","charge":"ch_2"}"#, "unknown"),
+        (r#"{"id":"re_1","amount":1,"currency":"EUR","charge":"ch_1"}"#, "contradiction"),
+        (r#"{"id":"re_1","amount":1250,"currency":"EUR","charge":"ch_2"}"#, "contradiction"),
     ];
     for (body, expected) in table {
         assert_eq!(kind(refunded(StatusCode::OK, body.as_bytes(), &request)), expected, "{body}");
@@ -96,17 +97,23 @@ fn a_decline_carries_its_code() {
 #[test]
 fn a_capture_outweighs_a_decline() {
     let declined =
-        r#"{"id":"ch_1","amount":1,"currency":"EUR","status":"failed","failure_code":"expired_card"}"#;
-    let captured = r#"{"id":"ch_2","amount":1,"currency":"EUR","status":"succeeded","failure_code":null}"#;
+        r#"{"id":"ch_1","amount":1250,"currency":"EUR","status":"failed","failure_code":"expired_card"}"#;
+    let captured = r#"{"id":"ch_2","amount":1250,"currency":"EUR","status":"succeeded","failure_code":null}"#;
+    let pending = r#"{"id":"ch_3","amount":1250,"currency":"EUR","status":"pending","failure_code":null}"#;
+    let less = r#"{"id":"ch_4","amount":1249,"currency":"EUR","status":"succeeded","failure_code":null}"#;
     let table = [
         (String::new(), "None"),
         (declined.to_owned(), "Some(Declined { code: \"expired_card\" })"),
         (format!("{declined},{captured}"), "Some(Captured { charge_id: \"ch_2\" })"),
         (format!("{captured},{captured}"), "Some(Captured { charge_id: \"ch_2\" })"),
+        (format!("{pending},{captured}"), "Some(Captured { charge_id: \"ch_2\" })"),
+        (pending.to_owned(), "unknown"),
+        (format!("{declined},{pending}"), "unknown"),
+        (less.to_owned(), "contradiction"),
     ];
     for (charges, expected) in table {
         let body = format!(r#"{{"data":[{charges}]}}"#);
-        assert_eq!(kind(found_charge(StatusCode::OK, body.as_bytes(), Uuid::nil())), expected);
+        assert_eq!(kind(found_charge(StatusCode::OK, body.as_bytes(), &request())), expected);
     }
 }
 

@@ -2,14 +2,15 @@
 
 use events::{
     OrderId,
-    catalogue::{INVENTORY, ORDERS, REQUESTS},
+    catalogue::{INVENTORY, ORDERS},
     notifications::Template,
     orders::CancelReason,
+    requests::StockChange,
 };
 use uuid::Uuid;
 
 use super::{PRICE, World, charge};
-use crate::verify::evidence::{AdjustRefused, CancelRefused, Place};
+use crate::verify::evidence::{AdjustRefused, CancelRefused};
 
 impl World {
     /// Everything that can happen in a healthy fleet has happened, each to an order of its own.
@@ -23,7 +24,7 @@ impl World {
             world.placed_twice(),
             world.expired(),
         ]);
-        let refused = world.wish_adjustment("A");
+        let refused = world.wish_adjustment("A", StockChange::By(-1_000));
         world.push(&INVENTORY, refused, AdjustRefused { adjustment: refused });
         let nowhere = world.next_order();
         let wish = world.wish_cancel(nowhere);
@@ -115,7 +116,7 @@ impl World {
 
     fn placed_twice(&mut self) -> OrderId {
         let order = self.placed();
-        self.push(&REQUESTS, Uuid::nil(), Place { order });
+        self.place(order);
         self.create(order);
         self.reserve(order);
         self.capture(order);

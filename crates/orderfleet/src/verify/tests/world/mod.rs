@@ -10,6 +10,7 @@ use events::{
     ids::derive,
     notifications::Template,
     orders::{CancelReason, Quantity},
+    requests::StockChange,
 };
 use gateway_sim::{DeclineCode, Entry, Operation};
 use messaging::journal::Control;
@@ -95,8 +96,12 @@ impl World {
 
     pub(super) fn placed(&mut self) -> OrderId {
         let order = self.next_order();
-        self.push(&REQUESTS, Uuid::nil(), Place { order });
+        self.place(order);
         order
+    }
+
+    pub(super) fn place(&mut self, order: OrderId) {
+        self.push(&REQUESTS, Uuid::nil(), Place { order, total: euro(PRICE), lines: lines() });
     }
 
     pub(super) fn create(&mut self, order: OrderId) -> Uuid {
@@ -193,14 +198,14 @@ impl World {
         self.push(&NOTIFICATIONS, about, Notified { order, about, template, sent: true })
     }
 
-    pub(super) fn wish_adjustment(&mut self, sku: &str) -> Uuid {
+    pub(super) fn wish_adjustment(&mut self, sku: &str, change: StockChange) -> Uuid {
         let adjustment = derive(&["adjustment", &self.messages.to_string()]);
-        self.push(&REQUESTS, Uuid::nil(), Adjust { adjustment, sku: sku.to_owned() })
+        self.push(&REQUESTS, Uuid::nil(), Adjust { adjustment, sku: sku.to_owned(), change })
     }
 
     /// Stock is asked for, and comes.
     pub(super) fn adjust(&mut self, sku: &str, delta: i64, on_hand: u64) {
-        let adjustment = self.wish_adjustment(sku);
+        let adjustment = self.wish_adjustment(sku, StockChange::By(delta));
         self.push(&INVENTORY, adjustment, Adjusted { sku: sku.to_owned(), adjustment, delta, on_hand });
     }
 
