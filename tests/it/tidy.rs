@@ -82,7 +82,7 @@ fn dependencies_point_one_way() {
         ("nats-server", &[]),
         ("testkit", &["nats-server"]),
         ("gateway-sim", &["runtime"]),
-        ("orderfleet", &["events", "messaging", "projection", "nats-server", "gateway-sim", "runtime"]),
+        ("orderfleet", &["events", "messaging", "nats-server", "gateway-sim", "runtime"]),
     ]
     .into();
     let for_services = ["events", "messaging", "projection", "runtime", "service"];
@@ -107,7 +107,7 @@ fn each_outside_world_is_named_by_one_crate() {
         fail_if_any(&format!("only {lawful:?} may use {dependency}"), &offenders);
     };
     only("async-nats", &["messaging"]);
-    only("tracing-subscriber", &["runtime", "orderfleet"]);
+    only("tracing-subscriber", &["runtime"]);
     only("opentelemetry-otlp", &["runtime"]);
     only("testkit", &[]);
     only("failsafe", &["payment-service"]);

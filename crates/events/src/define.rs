@@ -69,4 +69,5 @@ macro_rules! event_data {
     };
 }
 
-pub(crate) use {event_data, stream_events};
+pub(crate) use event_data;
+pub(crate) use stream_events;

@@ -1,19 +1,22 @@
 //! The routes for whoever runs or verifies the gateway: the ledger and the fault switches.
 
-use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::entry::Summary;
-use crate::error::ApiError;
-use crate::faults::Faults;
-use crate::sim::GatewaySim;
-use crate::wire::{self, LedgerPage};
+use crate::{
+    entry::Summary,
+    error::ApiError,
+    faults::Faults,
+    sim::GatewaySim,
+    wire::{self, LedgerPage},
+};
 
 const DEFAULT_LIMIT: usize = 1_000;
 const MAX_LIMIT: usize = 10_000;

@@ -1,26 +1,28 @@
 //! The routes that a client of the gateway uses, and the faults it meets on them.
 
-use std::io;
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use axum::body::{Body, Bytes};
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Query, Request, State, rejection::BytesRejection},
+    http::{HeaderMap, HeaderName, HeaderValue},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
 use futures_util::stream;
 use serde::Deserialize;
 
-use crate::admin;
-use crate::entry::{Entry, Operation};
-use crate::error::ApiError;
-use crate::faults::Fate;
-use crate::ledger::Booked;
-use crate::sim::GatewaySim;
-use crate::wire::{self, ChargeObject, List, RefundObject};
+use crate::{
+    admin,
+    entry::{Entry, Operation},
+    error::ApiError,
+    faults::Fate,
+    ledger::Booked,
+    sim::GatewaySim,
+    wire::{self, ChargeObject, List, RefundObject},
+};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 

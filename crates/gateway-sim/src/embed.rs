@@ -2,9 +2,7 @@
 
 use std::io;
 
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 
 use crate::sim::{GatewaySim, Options};
 

@@ -1,12 +1,13 @@
 //! The gateway's error answers, in the shape a Stripe client expects.
 
-use axum::Json;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 
-use crate::entry::DeclineCode;
-use crate::ledger::LedgerError;
+use crate::{entry::DeclineCode, ledger::LedgerError};
 
 /// An error answer: a status and `{"error": {…}}`.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! The ledger: every charge and refund ever made, the keys they were made under, and the rules between them.
 
-use std::collections::HashMap;
-use std::io;
-use std::sync::Arc;
+use std::{collections::HashMap, io, sync::Arc};
 
-use crate::entry::{Entry, Operation, Summary};
-use crate::index::Index;
-use crate::ledger_file::LedgerFile;
+use crate::{
+    entry::{Entry, Operation, Summary},
+    index::Index,
+    ledger_file::LedgerFile,
+};
 
 /// An entry that is not booked yet.
 pub(crate) struct Draft {
@@ -203,5 +203,4 @@ fn place_of(seq: u64) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[path = "ledger_tests.rs"]
 mod tests;

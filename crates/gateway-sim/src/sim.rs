@@ -1,20 +1,26 @@
 //! The gateway itself: one ledger, one set of fault switches, one seed; cheap to clone.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 use runtime::Clock;
 use serde_json::{Map, Value};
 
-use crate::dice::Dice;
-use crate::entry::{DeclineCode, Entry, Operation, Summary};
-use crate::error::ApiError;
-use crate::faults::{Fate, FaultError, Faults};
-use crate::ledger::{Booked, Draft, Ledger};
-use crate::ledger_file::{LedgerFile, OpenLedgerError};
-use crate::wire::{ChargeBody, RefundBody};
+use crate::{
+    dice::Dice,
+    entry::{DeclineCode, Entry, Operation, Summary},
+    error::ApiError,
+    faults::{Fate, FaultError, Faults},
+    ledger::{Booked, Draft, Ledger},
+    ledger_file::{LedgerFile, OpenLedgerError},
+    wire::{ChargeBody, RefundBody},
+};
 
 /// How a gateway is set up.
 #[derive(Clone)]

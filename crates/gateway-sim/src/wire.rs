@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::entry::{Entry, Operation};
-use crate::error::ApiError;
+use crate::{
+    entry::{Entry, Operation},
+    error::ApiError,
+};
 
 /// The longest idempotency key, token or metadata value.
 const MAX_TEXT: usize = 255;

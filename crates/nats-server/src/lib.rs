@@ -10,8 +10,8 @@
 //! # }
 //! ```
 //!
-//! Reading order: [`locate()`] (which executable), `builder` and `config` (what it is told), `server` (its life), `process` (any child
-//! process and its signals).
+//! Reading order: [`locate()`] (which executable), `builder` and `config` (what it is told), `server` (its life),
+//! `process` (any child process and its signals).
 
 mod builder;
 mod config;

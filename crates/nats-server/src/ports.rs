@@ -3,8 +3,10 @@
 //! A port from the system's ephemeral range may be taken by any outgoing connection while its owner is being restarted
 //! (and a client that keeps trying to reconnect can then even connect to itself). These ports lie below that range.
 
-use std::net::TcpListener;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use anyhow::Context;
 

@@ -1,14 +1,9 @@
 //! A child process whose exit is noticed at once and which never outlives its owner.
 
-use std::io;
-use std::path::Path;
-use std::process::ExitStatus;
-use std::time::Duration;
+use std::{io, path::Path, process::ExitStatus, time::Duration};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use tokio::process::Command;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::{process::Command, sync::watch, task::JoinSet};
 
 /// How long dropping a process waits for the kernel to finish killing it.
 const DROP_PATIENCE: Duration = Duration::from_secs(2);

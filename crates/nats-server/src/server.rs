@@ -1,22 +1,29 @@
 //! The life of one nats-server process: start, crash, pause, stop, restart on the same port and store.
 
-use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    fs::{self, OpenOptions},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpStream;
-use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::TcpStream,
+    process::Command,
+    time::timeout,
+};
 
-use crate::config::Config;
-use crate::process::{Process, tail};
-use crate::{Builder, ports};
+use crate::{
+    Builder,
+    config::Config,
+    ports,
+    process::{Process, tail},
+};
 
 /// Long enough to recover a store of many gigabytes.
 const START_DEADLINE: Duration = Duration::from_secs(120);
@@ -31,7 +38,6 @@ pub struct NatsServer {
     executable: PathBuf,
     name: String,
     port: u16,
-    monitoring_port: Option<u16>,
     dir: PathBuf,
     log: PathBuf,
     options: Builder,
@@ -52,7 +58,6 @@ impl NatsServer {
             executable,
             name,
             port: options.port,
-            monitoring_port: options.monitoring,
             log: dir.join("nats-server.log"),
             dir,
             options,
@@ -77,12 +82,6 @@ impl NatsServer {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// Where the HTTP monitoring endpoints are, if they were asked for.
-    #[must_use]
-    pub fn monitoring_url(&self) -> Option<String> {
-        self.monitoring_port.map(|port| format!("http://127.0.0.1:{port}"))
     }
 
     /// The process id, or `None` while it does not run.
@@ -167,12 +166,9 @@ impl NatsServer {
         process.filter(|process| process.exit_status().is_none()).context("nats-server is not running")
     }
 
-    pub(crate) fn choose_ports(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn choose_port(&mut self) -> anyhow::Result<()> {
         if self.options.port == 0 {
             self.port = ports::free_port()?;
-        }
-        if self.options.monitoring == Some(0) {
-            self.monitoring_port = Some(ports::free_port()?);
         }
         Ok(())
     }
@@ -207,11 +203,9 @@ impl NatsServer {
         Config {
             name: &self.name,
             port: self.port,
-            monitoring_port: self.monitoring_port,
             store_dir: &self.dir,
             log_file: &self.log,
             sync_always: self.options.sync_always,
-            max_file_store: self.options.max_file_store,
             extra: &self.options.config_extra,
         }
     }

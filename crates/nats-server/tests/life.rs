@@ -1,8 +1,10 @@
 //! The life of a real nats-server: answers, survives kill and restart, reports why it did not start, leaves nothing.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+};
 
 use nats_server::NatsServer;
 
@@ -31,7 +33,7 @@ fn messages(server: &NatsServer) -> anyhow::Result<bool> {
 
 #[tokio::test]
 async fn keeps_port_and_store_over_kill_and_restart() -> anyhow::Result<()> {
-    let server = NatsServer::builder().sync_always(true).monitoring_port(0).start().await?;
+    let server = NatsServer::builder().sync_always(true).start().await?;
     let url = server.url();
     request(&server, "$JS.API.STREAM.CREATE.S", r#"{"name":"S","subjects":["s"],"storage":"file"}"#)?;
     request(&server, "s", "hello")?;

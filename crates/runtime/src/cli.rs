@@ -2,8 +2,7 @@
 
 use std::io::Write;
 
-use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command, FromArgMatches, error::ErrorKind};
 
 use crate::config::ProcessConfig;
 

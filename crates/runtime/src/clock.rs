@@ -1,8 +1,12 @@
 //! The one lawful reader of the wall clock, and its stand-in for tests.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// Tells the wall-clock time. Cheap to clone; all clones of a manual clock move together.
 #[derive(Clone, Debug)]

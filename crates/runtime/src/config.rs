@@ -1,7 +1,6 @@
 //! The knobs every process has, whatever its service does.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;

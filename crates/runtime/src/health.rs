@@ -1,8 +1,12 @@
 //! Liveness by heartbeats and readiness by named checks: the state behind `/health` and `/ready`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -10,9 +14,6 @@ use tracing::info;
 
 /// A loop that has not beaten for this long counts as stuck.
 pub(crate) const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
-
-/// Marks a heartbeat that is not expected to beat.
-const IDLE: u64 = u64::MAX;
 
 /// All heartbeats and checks of the process.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(crate) struct Health {
 #[derive(Debug)]
 struct Beat {
     name: &'static str,
-    /// Milliseconds from `Health::started` to the last beat, or [`IDLE`].
+    /// Milliseconds from `Health::started` to the last beat.
     last: AtomicU64,
 }
 
@@ -83,16 +84,13 @@ impl Health {
     }
 
     fn millis(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(IDLE - 1)
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
 impl Beat {
     fn stale(&self, now_millis: u64) -> Option<Stale> {
         let last = self.last.load(Ordering::Relaxed);
-        if last == IDLE {
-            return None;
-        }
         let silent = Duration::from_millis(now_millis.saturating_sub(last));
         (silent > HEARTBEAT_LIMIT).then_some(Stale { name: self.name, seconds_since_beat: silent.as_secs() })
     }
@@ -119,11 +117,6 @@ impl Heartbeat {
     /// The loop has just turned. Costs a clock reading and one store.
     pub fn beat(&self) {
         self.beat.last.store(self.health.millis(), Ordering::Relaxed);
-    }
-
-    /// The loop is not expected to turn until its next [`Self::beat`], for instance because it has ended in order.
-    pub fn idle(&self) {
-        self.beat.last.store(IDLE, Ordering::Relaxed);
     }
 }
 
@@ -174,19 +167,6 @@ mod tests {
 
         feeder.beat();
         assert_eq!(health.stale(), []);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_idle_loop_is_never_stale() {
-        let health = Arc::new(Health::new());
-        let standby = health.heartbeat("standby");
-        standby.idle();
-        tokio::time::advance(HEARTBEAT_LIMIT * 100).await;
-        assert_eq!(health.stale(), []);
-
-        standby.beat();
-        tokio::time::advance(HEARTBEAT_LIMIT * 2).await;
-        assert_eq!(health.stale().len(), 1);
     }
 
     #[tokio::test]

@@ -1,8 +1,10 @@
 //! `<service> healthcheck`: a container's health check that needs neither shell nor curl.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::{
+    io::{self, Read, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    time::Duration,
+};
 
 /// For connecting, and for each read or write.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,20 +1,20 @@
 //! What a service is given to live in: its name, metrics, tasks, shutdown, health, HTTP and clock.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use prometheus::Registry;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
-use crate::config::ProcessConfig;
-use crate::drain::{Drained, drain};
-use crate::health::{Health, Heartbeat, ReadinessCheck};
-use crate::http::server;
-use crate::metrics::HttpMetrics;
-use crate::shutdown::Shutdown;
-use crate::tasks::Tasks;
+use crate::{
+    clock::Clock,
+    config::ProcessConfig,
+    drain::{Drained, drain},
+    health::{Health, Heartbeat, ReadinessCheck},
+    http::server,
+    metrics::HttpMetrics,
+    shutdown::Shutdown,
+    tasks::Tasks,
+};
 
 /// The process a service runs in. Cheap to clone; all clones are the same process.
 #[derive(Clone)]
@@ -68,6 +68,7 @@ impl Process {
     }
 
     /// Like [`Process::for_tests`], with a clock of the test's choice.
+    #[expect(clippy::expect_used, reason = "a process for tests only")]
     pub fn for_tests_with_clock(name: &'static str, clock: Clock) -> Process {
         Process::new(name, "0.0.0", ProcessConfig::for_tests(), clock)
             .expect("a new registry holds no metric that could collide with ours")

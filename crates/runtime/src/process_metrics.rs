@@ -1,11 +1,15 @@
 //! The conventional `process_*` metrics, read from Linux's `/proc` at each scrape.
 
-use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    fs,
+    sync::{Mutex, PoisonError},
+};
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{Counter, Gauge, Opts};
+use prometheus::{
+    Counter, Gauge, Opts,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
 
 /// Clock ticks per second in `/proc/<pid>/stat`; fixed by Linux's user-space interface on all common architectures.
 const TICKS_PER_SECOND: f64 = 100.0;

@@ -1,24 +1,22 @@
 //! The life of a process, from its command line to its exit code.
 
-use std::future::Future;
-use std::io::Write;
-use std::panic::AssertUnwindSafe;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{future::Future, io::Write, panic::AssertUnwindSafe, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use crate::cli::{Invocation, Refusal, complain, parse};
-use crate::clock::Clock;
-use crate::config::{ConfigError, ProcessConfig};
-use crate::drain::{Drained, drain};
-use crate::healthcheck;
-use crate::process::Process;
-use crate::signals::Signals;
-use crate::telemetry::Telemetry;
+use crate::{
+    cli::{Invocation, Refusal, complain, parse},
+    clock::Clock,
+    config::{ConfigError, ProcessConfig},
+    drain::{Drained, drain},
+    healthcheck,
+    process::Process,
+    signals::Signals,
+    telemetry::Telemetry,
+};
 
 /// Something failed, or did not finish in time.
 const FAILURE: u8 = 1;

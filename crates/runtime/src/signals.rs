@@ -1,7 +1,6 @@
 //! SIGTERM and SIGINT: the first asks for an orderly stop, the second ends the process at once.
 
-use std::convert::Infallible;
-use std::io;
+use std::{convert::Infallible, io};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::warn;

@@ -25,7 +25,7 @@ use messaging::{
 use runtime::Process;
 
 pub use requests::{Repeat, Requests, not_stored};
-pub use settings::{BrokerConfig, JournalArgs};
+pub use settings::{BrokerArgs, JournalArgs};
 
 /// A service that is connected, or trying to be.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Service {
     ///
     /// # Errors
     /// The broker's address is none.
-    pub async fn start(process: &Process, broker: &BrokerConfig, needs: Needs) -> anyhow::Result<Self> {
+    pub async fn start(process: &Process, broker: &BrokerArgs, needs: Needs) -> anyhow::Result<Self> {
         let options = ConnectOptions {
             urls: broker.nats_url.clone(),
             service: process.name().to_owned(),

@@ -6,7 +6,7 @@ use messaging::journal::JournalConfig;
 
 /// How to reach the broker.
 #[derive(Debug, Clone, clap::Args)]
-pub struct BrokerConfig {
+pub struct BrokerArgs {
     /// Broker addresses, separated by commas
     #[arg(long, env = "NATS_URL", default_value = "nats://127.0.0.1:4222", value_name = "URL,…")]
     pub nats_url: String,

@@ -1,7 +1,6 @@
 //! Waiting for a condition with a deadline: the only place where tests let time pass.
 
-use std::fmt::Debug;
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use tokio::time::{Instant, sleep};
 

@@ -1,14 +1,14 @@
 //! This service's settings, from flags or environment.
 
 use clap::builder::RangedU64ValueParser;
-use service::BrokerConfig;
+use service::BrokerArgs;
 
 /// Tells customers what became of their orders.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Config {
     /// How to reach the broker.
     #[command(flatten)]
-    pub broker: BrokerConfig,
+    pub broker: BrokerArgs,
 
     /// Customers told at once by this process, of each kind of event, 1 to 4096
     #[arg(long, env = "NOTIFY_CONCURRENCY", default_value_t = 64, value_name = "NUMBER")]

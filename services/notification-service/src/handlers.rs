@@ -22,7 +22,7 @@ use tracing::warn;
 use crate::{
     channel::{Channel, ChannelError},
     message::Message,
-    metrics::{NotificationMetrics, Told},
+    metrics::{Metrics, Told},
 };
 
 /// Most characters of a channel's refusal that are kept.
@@ -31,7 +31,7 @@ const MAX_ERROR: usize = 500;
 /// Tells customers through one channel. Cheap to clone; all clones are the same.
 pub struct Notify<C> {
     channel: Arc<C>,
-    metrics: NotificationMetrics,
+    metrics: Metrics,
 }
 
 impl<C> Clone for Notify<C> {
@@ -42,7 +42,7 @@ impl<C> Clone for Notify<C> {
 
 impl<C: Channel> Notify<C> {
     /// Tells customers through `channel`.
-    pub fn new(channel: C, metrics: NotificationMetrics) -> Self {
+    pub fn new(channel: C, metrics: Metrics) -> Self {
         Self { channel: Arc::new(channel), metrics }
     }
 

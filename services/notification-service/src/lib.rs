@@ -11,7 +11,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`config`] | the settings |
-//! | [`message`] | what customers are told, and in which words; pure |
+//! | [`message`] | what customers are told, and in which words, pure |
 //! | [`channel`] | the way to the customer |
 //! | [`handlers`] | what is done about each event |
 //! | [`metrics`] | every metric of this service |
@@ -22,6 +22,7 @@ pub mod handlers;
 pub mod message;
 pub mod metrics;
 
+use anyhow::Context;
 use events::catalogue::{NOTIFICATION_ORDERS, NOTIFICATION_REFUNDS, NOTIFICATIONS, ORDERS, PAYMENTS};
 use messaging::worker::{RetryPolicy, WorkerConfig};
 use runtime::Process;
@@ -29,9 +30,11 @@ use service::{Needs, Service};
 
 pub use config::Config;
 
-use channel::{Channel, LogChannel};
-use handlers::Notify;
-use metrics::NotificationMetrics;
+use crate::{
+    channel::{Channel, LogChannel},
+    handlers::Notify,
+    metrics::Metrics,
+};
 
 const NEEDS: Needs = Needs {
     streams: &[ORDERS.name, PAYMENTS.name, NOTIFICATIONS.name],
@@ -52,7 +55,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
 /// As for [`start`].
 pub async fn start_with<C: Channel>(config: Config, process: Process, channel: C) -> anyhow::Result<()> {
     let service = Service::start(&process, &config.broker, NEEDS).await?;
-    let metrics = NotificationMetrics::register(process.registry())?;
+    let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
     let notify = Notify::new(channel, metrics);
 
     let outcomes = service.commit(NOTIFICATIONS);

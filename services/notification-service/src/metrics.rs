@@ -25,11 +25,11 @@ pub(crate) enum Told {
 
 /// The metrics of this service. Cheap to clone.
 #[derive(Clone)]
-pub struct NotificationMetrics {
+pub struct Metrics {
     duration: HistogramVec,
 }
 
-impl NotificationMetrics {
+impl Metrics {
     /// Registers everything.
     ///
     /// # Errors

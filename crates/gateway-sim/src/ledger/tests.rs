@@ -1,11 +1,12 @@
 //! The ledger's rules by value, and its file across restarts and torn writes.
 
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
 use super::*;
-use crate::entry::{Amounts, DeclineCode};
-use crate::ledger_file::OpenLedgerError;
+use crate::{
+    entry::{Amounts, DeclineCode},
+    ledger_file::OpenLedgerError,
+};
 
 fn charge(order: &str, amount: i64) -> Draft {
     Draft {

@@ -1,14 +1,19 @@
 //! A deadline for request bodies: whoever trickles one in byte by byte does not hold a handler.
 
-use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
-use axum::extract::Request;
-use futures_util::StreamExt;
-use futures_util::stream;
+use axum::{
+    body::{Body, BodyDataStream, Bytes, HttpBody},
+    extract::Request,
+};
+use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
 /// How long a request body may take to arrive in full.

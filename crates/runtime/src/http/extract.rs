@@ -1,9 +1,12 @@
 //! axum's extractors with refusals that are problem documents and tell the caller what to fix.
 
-use axum::extract::FromRequestParts;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::http::StatusCode;
-use axum::http::request::Parts;
+use axum::{
+    extract::{
+        FromRequestParts,
+        rejection::{PathRejection, QueryRejection},
+    },
+    http::{StatusCode, request::Parts},
+};
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
@@ -53,10 +56,7 @@ fn refusal(status: StatusCode, why: String) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use axum::Router;
-    use axum::body::Body;
-    use axum::extract::Request;
-    use axum::routing::get;
+    use axum::{Router, body::Body, extract::Request, routing::get};
     use serde::Deserialize;
     use tower::ServiceExt;
 

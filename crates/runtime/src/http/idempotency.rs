@@ -1,8 +1,9 @@
 //! The `Idempotency-Key` header: a request that is repeated with the same key does nothing twice.
 
-use axum::extract::FromRequestParts;
-use axum::http::HeaderName;
-use axum::http::request::Parts;
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderName, request::Parts},
+};
 
 use crate::problem::Problem;
 

@@ -1,24 +1,22 @@
 //! What surrounds every request of a service: span, metrics, time limits, and answers where the service has none.
 
-use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
-use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+};
 use futures_util::FutureExt;
 use prometheus::IntGauge;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, debug, field, info_span, warn};
 
-use crate::http::body;
-use crate::metrics::HttpMetrics;
-use crate::problem::Problem;
-use crate::process::Process;
-use crate::shutdown::Shutdown;
-use crate::telemetry;
+use crate::{
+    http::body, metrics::HttpMetrics, problem::Problem, process::Process, shutdown::Shutdown, telemetry,
+};
 
 /// How long a request may take altogether.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -180,8 +178,10 @@ impl Drop for Active {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::{Body, Bytes};
-    use axum::routing::{get, post};
+    use axum::{
+        body::{Body, Bytes},
+        routing::{get, post},
+    };
     use futures_util::stream;
     use tower::ServiceExt;
 

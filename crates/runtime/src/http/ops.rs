@@ -1,17 +1,17 @@
 //! `/health`, `/ready` and `/metrics`.
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use prometheus::{Encoder, TextEncoder};
 use serde_json::json;
 use tracing::error;
 
-use crate::http::Problem;
-use crate::process::Process;
+use crate::{http::Problem, process::Process};
 
 pub(crate) fn routes(process: &Process) -> Router {
     Router::new()

@@ -1,7 +1,6 @@
 //! Fields of spans and events as JSON values.
 
-use std::error::Error;
-use std::fmt::Debug;
+use std::{error::Error, fmt::Debug};
 
 use serde_json::Value;
 use tracing::field::{Field, Visit};

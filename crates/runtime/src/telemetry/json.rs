@@ -1,22 +1,22 @@
 //! Log lines: one flat JSON object each.
 
-use std::io::Write;
-use std::sync::OnceLock;
+use std::{io::Write, sync::OnceLock};
 
 use opentelemetry::trace::{SpanContext, TraceContextExt};
-use serde::Serializer;
-use serde::ser::SerializeMap;
+use serde::{Serializer, ser::SerializeMap};
 use serde_json::Value;
-use time::OffsetDateTime;
-use time::format_description::FormatItem;
-use time::macros::format_description;
-use tracing::dispatcher::WeakDispatch;
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Dispatch, Event, Subscriber};
-use tracing_subscriber::Layer;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::Context;
-use tracing_subscriber::registry::{LookupSpan, SpanRef};
+use time::{OffsetDateTime, format_description::FormatItem, macros::format_description};
+use tracing::{
+    Dispatch, Event, Subscriber,
+    dispatcher::WeakDispatch,
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{
+    Layer,
+    fmt::MakeWriter,
+    layer::Context,
+    registry::{LookupSpan, SpanRef},
+};
 
 use super::fields::Fields;
 use crate::clock::Clock;
@@ -154,19 +154,22 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex, PoisonError};
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::{
+        io,
+        sync::{Arc, Mutex, PoisonError},
+        time::{Duration, UNIX_EPOCH},
+    };
 
     use opentelemetry::trace::TracerProvider;
     use serde_json::json;
     use tracing::{error, info, info_span, warn};
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::{EnvFilter, registry};
+    use tracing_subscriber::{EnvFilter, layer::SubscriberExt, registry};
 
     use super::*;
-    use crate::config::TraceConfig;
-    use crate::telemetry::{traces, with_all_spans};
+    use crate::{
+        config::TraceConfig,
+        telemetry::{traces, with_all_spans},
+    };
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);

@@ -8,21 +8,23 @@ mod propagation;
 mod sampler;
 mod traces;
 
-use std::io::{self, IsTerminal};
-use std::time::Duration;
+use std::{
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::level_filters::LevelFilter;
-use tracing::warn;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing::{level_filters::LevelFilter, warn};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, filter::filter_fn, layer::SubscriberExt, registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
-use crate::clock::Clock;
-use crate::config::{ConfigError, LogFormat, ProcessConfig};
+use crate::{
+    clock::Clock,
+    config::{ConfigError, LogFormat, ProcessConfig},
+};
 use json::JsonLayer;
 
 pub(crate) use propagation::{continue_trace, current_trace_id, trace_id_of};

@@ -1,7 +1,9 @@
 //! Panics as log lines.
 
-use std::backtrace::{Backtrace, BacktraceStatus};
-use std::panic::{self, PanicHookInfo};
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    panic::{self, PanicHookInfo},
+};
 
 use tracing::error;
 

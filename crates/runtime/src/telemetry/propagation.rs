@@ -1,9 +1,11 @@
 //! Trace context across process borders, in W3C's `traceparent` and `tracestate`.
 
 use axum::http::HeaderMap;
-use opentelemetry::global;
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{
+    global,
+    propagation::{Extractor, TextMapPropagator},
+    trace::TraceContextExt,
+};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, debug};
 use tracing_opentelemetry::OpenTelemetrySpanExt;

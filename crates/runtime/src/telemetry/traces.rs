@@ -1,14 +1,13 @@
 //! The tracer: ids always, export when there is somewhere to export to.
 
 use opentelemetry::KeyValue;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, TracerProviderBuilder};
-use tracing::Subscriber;
-use tracing::level_filters::LevelFilter;
+use opentelemetry_sdk::{
+    Resource,
+    trace::{Sampler, SdkTracer, SdkTracerProvider, TracerProviderBuilder},
+};
+use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetryLayer;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Filtered;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, filter::Filtered, registry::LookupSpan};
 
 use super::{exporter, sampler};
 use crate::config::TraceConfig;

@@ -1,8 +1,10 @@
 //! A stand-in for an OTLP collector: accepts everything and hands the bodies over.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{Receiver, Sender, channel},
+};
 
 /// Listens on any free port until the test ends.
 pub(crate) struct Collector {

@@ -1,4 +1,5 @@
 //! The runtime as a real process: exit codes, signals, draining, logs, metrics and traces.
+#![expect(clippy::expect_used, reason = "a failed setup fails the test")]
 
 mod child;
 mod collector;

@@ -3,8 +3,10 @@
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use crate::child::{Probe, command, run, serving};
-use crate::collector::Collector;
+use crate::{
+    child::{Probe, command, run, serving},
+    collector::Collector,
+};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 

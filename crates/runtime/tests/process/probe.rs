@@ -1,11 +1,9 @@
 //! A service for the tests of this crate: it behaves, or misbehaves, as its command line says.
 
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use axum::Router;
-use axum::routing::get;
+use axum::{Router, routing::get};
 use clap::ValueEnum;
 use runtime::{ConfigError, Process};
 use tracing::{Instrument, info, info_span};

@@ -1,7 +1,9 @@
 //! What callers and probes see while the process stops.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -39,7 +39,7 @@ struct Rig {
 impl Rig {
     fn answering(answer: Result<(), ChannelError>) -> Self {
         let (registry, given) = (Registry::new(), Arc::default());
-        let metrics = NotificationMetrics::register(&registry).unwrap();
+        let metrics = Metrics::register(&registry).unwrap();
         let notify = Notify::new(Scripted { answer, given: Arc::clone(&given) }, metrics);
         Self { registry, given, notify }
     }

@@ -1,7 +1,4 @@
-//! The whole service against a real broker: each event one notification, whatever is delivered twice.
-#![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
-
-mod rig;
+//! Each event leads to one notification, whatever is delivered twice.
 
 use std::{
     borrow::Cow,

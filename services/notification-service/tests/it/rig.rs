@@ -17,7 +17,7 @@ use messaging::{
 };
 use notification_service::Config;
 use runtime::Process;
-use service::BrokerConfig;
+use service::BrokerArgs;
 use testkit::{Broker, eventually};
 use uuid::Uuid;
 
@@ -53,7 +53,7 @@ impl Rig {
     }
 
     pub(crate) fn config(&self) -> Config {
-        let broker = BrokerConfig { nats_url: self.broker.url(), instance: "notification-1".to_owned() };
+        let broker = BrokerArgs { nats_url: self.broker.url(), instance: "notification-1".to_owned() };
         Config { broker, concurrency: 8, max_attempts: 8 }
     }
 
