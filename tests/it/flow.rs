@@ -100,6 +100,40 @@ async fn every_way_an_order_can_end_is_compensated() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn an_order_that_expires_costs_nothing_though_its_card_is_charged_later() -> anyhow::Result<()> {
+    let options = FleetOptions::temporary()
+        .env("order-service", "ORDER_DEADLINE", "2")
+        .env("payment-service", "BREAKER_OPEN", "1")
+        .env("payment-service", "BREAKER_OPEN_MAX", "1");
+    let shop = Shop::open(options).await?;
+    shop.stock.set("LAMP", 5, None).await?;
+    outage(&shop, true).await?;
+    let placed = shop.orders.place(&lamps("ada", 2), None, Some(SOON)).await?;
+    let expired = placed.order.context("it was not settled in time")?;
+    assert_eq!((expired.status, expired.reason.as_deref()), (OrderStatus::Cancelled, Some("expired")));
+    outage(&shop, false).await?;
+    eventually(SOON, "the late charge given back, and the lamps", async || {
+        let order = shop.orders.get(placed.order_id).await.ok()?;
+        let level = shop.stock.get("LAMP").await.ok()??;
+        let refunded = order.payment?.refund?.status == "refunded";
+        (refunded && level.available == 5).then_some(())
+    })
+    .await;
+    let payments = stored(&shop, "PAYMENTS").await?;
+    assert_eq!(by_subject(&payments), [("payments.captured", 1), ("payments.refunded", 1)].into());
+    shop.verify(vec![placed.order_id]).await?;
+    shop.close().await
+}
+
+/// Has the card gateway answer nothing but 503, or everything again.
+async fn outage(shop: &Shop, on: bool) -> anyhow::Result<()> {
+    let url = format!("{}/admin/faults", shop.fleet.url("gateway-sim")?);
+    let change = serde_json::json!({ "outage": on });
+    reqwest::Client::new().patch(url).json(&change).send().await?.error_for_status()?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_busy_day_ends_as_promised() -> anyhow::Result<()> {
     let shop = Shop::open(FleetOptions::temporary()).await?;
     let load = shop.load(busy_day("busy", 500, 100.0)).await?;

@@ -17,6 +17,7 @@ const INTERRUPTED: u8 = 130;
 
 const EXAMPLES: &str = "\
 Examples:
+  cargo fleet demo                           1,000 orders through a whole fleet, and the proof
   cargo fleet up                             run everything, stop with Ctrl-C
   cargo fleet up --fresh                     the same, forgetting earlier orders
   cargo fleet up --replicas order-service=2  with a hot standby

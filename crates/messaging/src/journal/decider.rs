@@ -60,7 +60,7 @@ pub trait Decider: Send + Sync + 'static {
     fn decide(&self, state: &Self::State, input: &Self::Input, meta: &Meta) -> Vec<Self::Event>;
 
     /// What follows from time having passed. Called about once a second by the leader, with the
-    /// broker's idea of time as far as it is known. Each event comes with the trace it belongs to; what is beyond
+    /// broker's time, whatever the leader's own clock shows. Each event comes with the trace it belongs to; what is beyond
     /// the first 100 is asked for again at the next tick.
     fn tick(&self, state: &Self::State, now: Timestamp) -> Vec<(Self::Event, TraceId)>;
 

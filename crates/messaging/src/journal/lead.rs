@@ -1,6 +1,9 @@
 //! Leading: reading inputs, deciding, committing. One commit is under way while the next is decided.
 
-use std::{collections::VecDeque, pin::Pin, sync::Arc};
+mod commit;
+mod park;
+
+use std::{collections::VecDeque, sync::Arc};
 
 use events::Timestamp;
 use tokio::{
@@ -8,34 +11,26 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::error;
 
 use super::{
     Decider, Journal, Positions, Role,
-    control::Control,
-    fence::{self, Lost},
+    fence::Lost,
     fold::Folded,
-    handle::Answer,
     inputs::{Content, Input, Inputs},
-    snapshot,
     tentative::{self, Cause, MAX_EVENTS, Panicked, Pending},
 };
 use crate::{
     commit::MAX_BATCH,
-    dead_letter::{Cause as ParkedFor, Failure, chain},
+    dead_letter::{Cause as ParkedFor, chain},
     log::{Beat, Beats, Log},
     trace::TraceContext,
 };
 
-/// Messages beyond which no more inputs are decided on before a commit: what one input may decide still
-/// fits the largest batch.
-const ENOUGH: usize = MAX_BATCH - MAX_EVENTS;
-/// Bytes beyond which no more inputs are decided on before a commit.
-const ENOUGH_BYTES: usize = 4 * 1024 * 1024;
+use self::commit::{UnderWay, committed};
+
 /// Inputs decided on between two looks at everything else.
 const AHEAD: usize = 4 * MAX_BATCH;
-/// Time a stopping leader gives the broker to take its last commit and the hand-over.
-const HAND_OVER: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// How leading ended.
 pub(super) enum Led {
@@ -45,18 +40,6 @@ pub(super) enum Led {
     Lost,
     /// The decider panicked on this input; the state is to be rebuilt without it.
     Poisoned { stream: &'static str, sequence: u64 },
-}
-
-type Commit = Pin<Box<dyn Future<Output = Result<u64, Lost>> + Send>>;
-
-/// A commit under way, and what to do once it is stored.
-struct UnderWay {
-    commit: Commit,
-    messages: usize,
-    started: Instant,
-    positions: Positions,
-    answers: Vec<Answer>,
-    _spans: Vec<tracing::Span>,
 }
 
 /// A leader's turn.
@@ -74,6 +57,8 @@ struct Turn<'a, L, D: Decider> {
     linger_until: Option<Instant>,
     /// Positions moved since this time without being written down.
     unwritten_since: Option<Instant>,
+    /// What the broker's clock showed at some moment; `None` until it could be asked.
+    broker_clock: Option<(Timestamp, Instant)>,
     snapshot_due: bool,
     snapshot_sequence: u64,
     snapshots: JoinSet<()>,
@@ -93,6 +78,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
             backlog: VecDeque::new(),
             linger_until: None,
             unwritten_since: None,
+            broker_clock: None,
             snapshot_due: false,
             snapshot_sequence: committed,
             snapshots: JoinSet::new(),
@@ -133,7 +119,9 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                 }
                 () = sleep_until(wake) => {}
                 query = Journal::<L, D>::next_query(&mut self.journal.queries) => self.answer(query),
-                _ = tick.tick() => self.tick(&decider, (config.clock)()),
+                _ = tick.tick() => if let Some(now) = self.broker_time().await {
+                    self.tick(&decider, now);
+                },
                 _ = beat.tick() => self.beat().await,
                 heard = beats.next() => if heard.epoch > self.folded.epoch {
                     return Led::Lost;
@@ -184,102 +172,6 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         Ok(())
     }
 
-    /// Parks what stands in the stream without being part of the journal.
-    async fn park_foreign(&mut self) {
-        while let Some(message) = self.journal.foreign.front().cloned() {
-            let stream = self.journal.config.stream;
-            let error = "it was not written by the journal's writer".to_owned();
-            self.park(stream, &message, ParkedFor::Foreign, error).await;
-            self.journal.foreign.pop_front();
-        }
-    }
-
-    async fn park(&mut self, stream: &str, message: &crate::log::Stored, cause: ParkedFor, error: String) {
-        let consumer = self.journal.config.stream;
-        self.journal
-            .dead_letters
-            .park(&Failure { message, stream, consumer, cause, error, attempts: 1 })
-            .await;
-    }
-
-    async fn park_poisoned(&mut self, stream: &str, sequence: u64) {
-        loop {
-            match self.journal.log.get(stream, sequence).await {
-                Ok(Some(message)) => {
-                    let error = "the decider panicked on it".to_owned();
-                    return self.park(stream, &message, ParkedFor::Panicked, error).await;
-                }
-                Ok(None) => return,
-                Err(_away) => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
-            }
-        }
-    }
-
-    /// Writes positions down that moved without events, when nothing else has for a while.
-    fn checkpoint_if_due(&mut self) {
-        if !self.pending.messages.is_empty() {
-            self.unwritten_since = None;
-        }
-        let config = &self.journal.config;
-        if self.unwritten_since.is_some_and(|since| since.elapsed() >= config.checkpoint)
-            && self.under_way.is_none()
-        {
-            let checkpoint = Control::Checkpoint { epoch: self.folded.epoch };
-            let message = checkpoint.message(config.stream, config.control, self.committed, (config.clock)());
-            self.pending.messages.push(message);
-            self.unwritten_since = None;
-        }
-    }
-
-    /// Starts the next commit, unless one is under way or company is still awaited.
-    fn commit_if_due(&mut self) {
-        if self.under_way.is_some() || self.pending.messages.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        let wait = self.journal.config.linger.wait(self.pending.messages.len());
-        let until = *self.linger_until.get_or_insert(now + wait);
-        if wait.is_zero() || self.snapshot_due || until <= now {
-            self.start_commit();
-        }
-    }
-
-    fn start_commit(&mut self) {
-        self.linger_until = None;
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.seal(&self.folded.positions);
-        let (log, metrics) = (self.journal.log.clone(), self.journal.metrics.clone());
-        let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
-        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        metrics.commit_size.with_label_values(&[journal]).observe(messages.len() as f64);
-        let count = messages.len();
-        let commit = async move { fence::commit(&log, journal, messages, after, &metrics).await };
-        self.under_way = Some(UnderWay {
-            commit: Box::pin(commit),
-            messages: count,
-            started: Instant::now(),
-            positions: self.folded.positions.clone(),
-            answers: pending.answers,
-            _spans: pending.spans,
-        });
-    }
-
-    fn settle(&mut self, sequence: u64) {
-        self.committed = sequence;
-        if let Some(done) = self.under_way.take() {
-            let seconds = done.started.elapsed().as_secs_f64();
-            self.journal
-                .metrics
-                .commit_seconds
-                .with_label_values(&[self.journal.config.stream])
-                .observe(seconds);
-            self.positions = done.positions;
-            done.answers.into_iter().for_each(|answer| answer());
-        }
-        let since = sequence.saturating_sub(self.snapshot_sequence);
-        self.snapshot_due |= since >= self.journal.config.snapshot_messages;
-    }
-
     /// Reads the state, and answers once everything it reflects is committed.
     fn answer(&mut self, query: super::Query<D::State>) {
         let decided = self.under_way.as_ref().map_or(0, |under_way| under_way.messages);
@@ -293,6 +185,17 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         } else {
             answer();
         }
+    }
+
+    /// The broker's time, which is the one time of all replicas: told by the last message of the journal that
+    /// this process has written, and by the time since.
+    async fn broker_time(&mut self) -> Option<Timestamp> {
+        if self.broker_clock.is_none() {
+            let (asked, journal) = (Instant::now(), self.journal.config.stream);
+            let last = self.journal.log.get(journal, self.committed).await;
+            self.broker_clock = last.ok().flatten().map(|message| (message.timestamp, asked));
+        }
+        self.broker_clock.map(|(at, since)| at.after(since.elapsed()))
     }
 
     fn tick(&mut self, decider: &D, now: Timestamp) {
@@ -322,10 +225,6 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         self.journal.report(role, self.folded.epoch, self.committed, &self.positions, caught_up);
     }
 
-    fn has_room(&self) -> bool {
-        self.pending.messages.len() < ENOUGH && self.pending.bytes() < ENOUGH_BYTES
-    }
-
     async fn beat(&mut self) {
         let beat = Beat {
             instance: self.journal.config.instance.clone(),
@@ -334,81 +233,12 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         };
         self.journal.log.beat(self.journal.config.stream, &beat).await;
     }
-
-    /// Takes a snapshot once everything decided is committed; nothing is decided until then.
-    fn snapshot_if_due(&mut self) {
-        while self.snapshots.try_join_next().is_some() {}
-        if !self.snapshot_due || self.under_way.is_some() || !self.pending.messages.is_empty() {
-            return;
-        }
-        self.snapshot_due = false;
-        self.snapshot_sequence = self.committed;
-        let (journal, sequence) = (self.journal.config.stream, self.committed);
-        match snapshot::encode::<D>(&self.folded, sequence) {
-            Ok(body) => {
-                self.snapshots.spawn(snapshot::save(self.journal.log.clone(), journal, sequence, body));
-            }
-            Err(error) => error!(journal, %error, "the state cannot be written down"),
-        }
-    }
-
-    /// Commits what is decided, says in the journal that this process is done, and is.
-    async fn hand_over(&mut self) -> Led {
-        let finished = tokio::time::timeout(HAND_OVER, self.finish()).await;
-        let journal = self.journal.config.stream;
-        match finished {
-            Ok(Ok(())) => {
-                info!(journal, sequence = self.committed, "journal handed over");
-                self.journal.count("handed_over");
-            }
-            Ok(Err(Lost)) => info!(journal, "the journal has another leader already"),
-            Err(_elapsed) => {
-                error!(journal, "could not hand the journal over in time; a follower will take it")
-            }
-        }
-        Led::HandedOver
-    }
-
-    async fn finish(&mut self) -> Result<(), Lost> {
-        let config = self.journal.config.clone();
-        loop {
-            if self.under_way.is_some() {
-                let sequence = committed(&mut self.under_way).await?;
-                self.settle(sequence);
-            }
-            if self.pending.messages.is_empty() {
-                break;
-            }
-            self.start_commit();
-        }
-        let done = Control::HandOver { instance: config.instance.clone(), epoch: self.folded.epoch };
-        let message = done.message(config.stream, config.control, self.committed, (config.clock)());
-        self.pending.messages.push(message);
-        self.start_commit();
-        let sequence = committed(&mut self.under_way).await?;
-        self.settle(sequence);
-        Ok(())
-    }
-
-    /// When something is due that no event announces.
-    fn wake(&self) -> Option<Instant> {
-        let checkpoint = self.unwritten_since.map(|since| since + self.journal.config.checkpoint);
-        let waits = [self.linger_until, checkpoint];
-        waits.into_iter().flatten().filter(|_| self.under_way.is_none()).min()
-    }
 }
 
 fn every(period: std::time::Duration) -> tokio::time::Interval {
     let mut interval = tokio::time::interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-async fn committed(under_way: &mut Option<UnderWay>) -> Result<u64, Lost> {
-    match under_way {
-        Some(under_way) => (&mut under_way.commit).await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn sleep_until(at: Option<Instant>) {

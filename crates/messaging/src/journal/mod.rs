@@ -181,7 +181,8 @@ impl<L: Log, D: Decider> Journal<L, D> {
     /// The newest snapshot; `None` when told to stop before the broker could be asked.
     async fn load(&self, stop: &CancellationToken) -> Option<Folded<D::State>> {
         loop {
-            match snapshot::load::<L, D>(&self.log, self.config.stream).await {
+            let loading = snapshot::load::<L, D>(&self.log, self.config.stream);
+            match stop.run_until_cancelled(loading).await? {
                 Ok(folded) => return Some(folded),
                 Err(error) => {
                     tracing::debug!(journal = self.config.stream, %error, "cannot read snapshots yet")

@@ -10,7 +10,7 @@ use messaging::{
 use testkit::eventually;
 use tokio_util::task::TaskTracker;
 
-use crate::support::{Replica, SOON, add, connect, fleet, journal_numbers, metrics};
+use crate::support::{Replica, SOON, WHAT_TIME, add, connect, fleet, journal_numbers, metrics};
 
 async fn publish(log: &impl Log, numbers: std::ops::RangeInclusive<u64>) -> u64 {
     let commit = GroupCommit::spawn(
@@ -220,4 +220,21 @@ async fn a_message_of_a_foreign_writer_is_parked_and_does_not_stop_the_journal()
     b.reaches(total).await;
     eventually(SOON, "two dead letters", async || js.extent("DEAD_LETTERS").await.is_ok_and(|e| e.last >= 2))
         .await;
+}
+
+/// A leader's clock that runs ahead must not make everything expire.
+#[tokio::test]
+async fn time_is_the_brokers_time() {
+    let (_broker, js) = fleet().await;
+    let day = Duration::from_secs(86_400);
+    let replica = Replica::start_with(js.clone(), "a", |config| {
+        let clock = config.clock.clone();
+        config.clock = std::sync::Arc::new(move || clock().after(day));
+    });
+    replica.leads().await;
+    let asked = js.publish(&add(WHAT_TIME), None).await.unwrap().sequence;
+    let asked = js.get("REQUESTS", asked).await.unwrap().unwrap().timestamp;
+    let told = eventually(SOON, "the time", async || replica.sum().await.told_time()).await;
+    let apart = told.since(asked).max(asked.since(told));
+    assert!(apart < day / 2, "the leader's own clock was believed: {apart:?}");
 }

@@ -13,8 +13,8 @@ use super::{Shared, order_id, prefer, schema::ProblemView, view::OrderView, wait
 
 /// Read an order
 ///
-/// Reflects everything that was accepted before the call: an order whose 202 was received is found, and a
-/// 404 is final. With `Prefer: wait=N` the answer comes when the order is settled.
+/// An order whose 202 was received is found, whichever replica is asked, and a 404 is final. What is shown of
+/// it may be a moment old. With `Prefer: wait=N` the answer comes when the order is settled.
 #[utoipa::path(
     get,
     path = "/orders/{order_id}",

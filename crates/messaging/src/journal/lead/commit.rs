@@ -1,0 +1,181 @@
+//! A leader's commits: when the next one starts, what follows from its end, and the last one of all.
+
+use std::{pin::Pin, time::Duration};
+
+use tokio::time::{Instant, timeout};
+use tracing::{error, info};
+
+use super::{Led, Turn};
+use crate::{
+    commit::MAX_BATCH,
+    journal::{
+        Decider, Positions,
+        control::Control,
+        fence::{self, Lost},
+        handle::Answer,
+        snapshot,
+        tentative::MAX_EVENTS,
+    },
+    log::Log,
+};
+
+/// Messages beyond which no more inputs are decided on before a commit: what one input may decide still
+/// fits the largest batch.
+const ENOUGH: usize = MAX_BATCH - MAX_EVENTS;
+/// Bytes beyond which no more inputs are decided on before a commit.
+const ENOUGH_BYTES: usize = 4 * 1024 * 1024;
+/// Time a stopping leader gives the broker to take its last commit and the hand-over.
+const HAND_OVER: Duration = Duration::from_secs(5);
+
+type Commit = Pin<Box<dyn Future<Output = Result<u64, Lost>> + Send>>;
+
+/// A commit under way, and what to do once it is stored.
+pub(super) struct UnderWay {
+    commit: Commit,
+    pub(super) messages: usize,
+    started: Instant,
+    positions: Positions,
+    pub(super) answers: Vec<Answer>,
+    _spans: Vec<tracing::Span>,
+}
+
+impl<L: Log, D: Decider> Turn<'_, L, D> {
+    /// Writes positions down that moved without events, when nothing else has for a while.
+    pub(super) fn checkpoint_if_due(&mut self) {
+        if !self.pending.messages.is_empty() {
+            self.unwritten_since = None;
+        }
+        let config = &self.journal.config;
+        if self.unwritten_since.is_some_and(|since| since.elapsed() >= config.checkpoint)
+            && self.under_way.is_none()
+        {
+            let checkpoint = Control::Checkpoint { epoch: self.folded.epoch };
+            let message = checkpoint.message(config.stream, config.control, self.committed, (config.clock)());
+            self.pending.messages.push(message);
+            self.unwritten_since = None;
+        }
+    }
+
+    /// Starts the next commit, unless one is under way or company is still awaited.
+    pub(super) fn commit_if_due(&mut self) {
+        if self.under_way.is_some() || self.pending.messages.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let wait = self.journal.config.linger.wait(self.pending.messages.len());
+        let until = *self.linger_until.get_or_insert(now + wait);
+        if wait.is_zero() || self.snapshot_due || until <= now {
+            self.start_commit();
+        }
+    }
+
+    fn start_commit(&mut self) {
+        self.linger_until = None;
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.seal(&self.folded.positions);
+        let (log, metrics) = (self.journal.log.clone(), self.journal.metrics.clone());
+        let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
+        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
+        metrics.commit_size.with_label_values(&[journal]).observe(messages.len() as f64);
+        let count = messages.len();
+        let commit = async move { fence::commit(&log, journal, messages, after, &metrics).await };
+        self.under_way = Some(UnderWay {
+            commit: Box::pin(commit),
+            messages: count,
+            started: Instant::now(),
+            positions: self.folded.positions.clone(),
+            answers: pending.answers,
+            _spans: pending.spans,
+        });
+    }
+
+    pub(super) fn settle(&mut self, sequence: u64) {
+        self.committed = sequence;
+        if let Some(done) = self.under_way.take() {
+            let seconds = done.started.elapsed().as_secs_f64();
+            self.journal
+                .metrics
+                .commit_seconds
+                .with_label_values(&[self.journal.config.stream])
+                .observe(seconds);
+            self.positions = done.positions;
+            done.answers.into_iter().for_each(|answer| answer());
+        }
+        let since = sequence.saturating_sub(self.snapshot_sequence);
+        self.snapshot_due |= since >= self.journal.config.snapshot_messages;
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.pending.messages.len() < ENOUGH && self.pending.bytes() < ENOUGH_BYTES
+    }
+
+    /// Takes a snapshot once everything decided is committed; nothing is decided until then.
+    pub(super) fn snapshot_if_due(&mut self) {
+        while self.snapshots.try_join_next().is_some() {}
+        if !self.snapshot_due || self.under_way.is_some() || !self.pending.messages.is_empty() {
+            return;
+        }
+        self.snapshot_due = false;
+        self.snapshot_sequence = self.committed;
+        let (journal, sequence) = (self.journal.config.stream, self.committed);
+        match snapshot::encode::<D>(&self.folded, sequence) {
+            Ok(body) => {
+                self.snapshots.spawn(snapshot::save(self.journal.log.clone(), journal, sequence, body));
+            }
+            Err(error) => error!(journal, %error, "the state cannot be written down"),
+        }
+    }
+
+    /// Commits what is decided, says in the journal that this process is done, and is.
+    pub(super) async fn hand_over(&mut self) -> Led {
+        let finished = timeout(HAND_OVER, self.finish()).await;
+        let journal = self.journal.config.stream;
+        match finished {
+            Ok(Ok(())) => {
+                info!(journal, sequence = self.committed, "journal handed over");
+                self.journal.count("handed_over");
+            }
+            Ok(Err(Lost)) => info!(journal, "the journal has another leader already"),
+            Err(_elapsed) => {
+                error!(journal, "could not hand the journal over in time; a follower will take it")
+            }
+        }
+        Led::HandedOver
+    }
+
+    async fn finish(&mut self) -> Result<(), Lost> {
+        let config = self.journal.config.clone();
+        loop {
+            if self.under_way.is_some() {
+                let sequence = committed(&mut self.under_way).await?;
+                self.settle(sequence);
+            }
+            if self.pending.messages.is_empty() {
+                break;
+            }
+            self.start_commit();
+        }
+        let done = Control::HandOver { instance: config.instance.clone(), epoch: self.folded.epoch };
+        let message = done.message(config.stream, config.control, self.committed, (config.clock)());
+        self.pending.messages.push(message);
+        self.start_commit();
+        let sequence = committed(&mut self.under_way).await?;
+        self.settle(sequence);
+        Ok(())
+    }
+
+    /// When something is due that no event announces.
+    pub(super) fn wake(&self) -> Option<Instant> {
+        let checkpoint = self.unwritten_since.map(|since| since + self.journal.config.checkpoint);
+        let waits = [self.linger_until, checkpoint];
+        waits.into_iter().flatten().filter(|_| self.under_way.is_none()).min()
+    }
+}
+
+/// Waits for the commit under way; for ever if there is none.
+pub(super) async fn committed(under_way: &mut Option<UnderWay>) -> Result<u64, Lost> {
+    match under_way {
+        Some(under_way) => (&mut under_way.commit).await,
+        None => std::future::pending().await,
+    }
+}
