@@ -1,6 +1,7 @@
 //! Liveness by heartbeats and readiness by named checks: the state behind `/health` and `/ready`.
 
 use std::{
+    pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -9,11 +10,14 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval};
 use tracing::info;
 
 /// A loop that has not beaten for this long counts as stuck.
 pub(crate) const HEARTBEAT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Time between two beats of a task that is watched.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// All heartbeats and checks of the process.
 #[derive(Debug)]
@@ -106,7 +110,8 @@ impl Check {
 /// Proof of life of one loop. Clones beat for the same loop.
 ///
 /// `/health` answers 503 and names the loop when it has not beaten for 30 seconds. A loop beats from its own turns,
-/// at least every few seconds even when there is nothing to do, and never from a timer of its own.
+/// at least every few seconds even when there is nothing to do, and never from a timer of its own; one that may rightly
+/// wait without end is [watched](Heartbeat::while_polled) instead.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
     health: Arc<Health>,
@@ -117,6 +122,18 @@ impl Heartbeat {
     /// The loop has just turned. Costs a clock reading and one store.
     pub fn beat(&self) {
         self.beat.last.store(self.health.millis(), Ordering::Relaxed);
+    }
+
+    /// Does the work, and beats for as long as the task that does it is not blocked and does not spin. What it waits for
+    /// is its own affair: a server that is away for hours is no reason to be restarted.
+    pub async fn while_polled<T>(self, work: impl Future<Output = T>) -> T {
+        let (mut work, mut turn) = (pin!(work), interval(BEAT));
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = turn.tick() => self.beat(),
+            }
+        }
     }
 }
 
@@ -151,6 +168,8 @@ impl ReadinessCheck {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -167,6 +186,28 @@ mod tests {
 
         feeder.beat();
         assert_eq!(health.stale(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_waits_is_alive_and_one_that_blocks_is_not() {
+        let health = Arc::new(Health::new());
+        let waiting = health.heartbeat("waiting").while_polled(pending::<()>());
+        let stale = async {
+            tokio::time::advance(HEARTBEAT_LIMIT * 3).await;
+            tokio::task::yield_now().await;
+            health.stale()
+        };
+        let stale = tokio::select! {
+            () = waiting => unreachable!("it waits for ever"),
+            stale = stale => stale,
+        };
+        assert_eq!(stale, []);
+
+        // A task that is blocked polls nothing.
+        let _blocked = health.heartbeat("blocked").while_polled(pending::<()>());
+        tokio::time::advance(HEARTBEAT_LIMIT + Duration::from_secs(1)).await;
+        let names: Vec<_> = health.stale().into_iter().map(|stale| stale.name).collect();
+        assert_eq!(names, ["waiting", "blocked"], "neither is polled any more");
     }
 
     #[tokio::test]

@@ -94,7 +94,10 @@ impl Service {
         let (dead_letters, metrics) = (self.dead_letters.clone(), self.metrics.clone());
         let (journal, handle) = Journal::new(self.log.clone(), decider, config, dead_letters, metrics);
         let stop = self.process.shutdown().soft().clone();
-        self.process.tasks().spawn("journal", async move { Ok(journal.run(stop).await?) });
+        let alive = self.process.heartbeat("journal");
+        self.process
+            .tasks()
+            .spawn("journal", async move { Ok(alive.while_polled(journal.run(stop)).await?) });
         ready::watch_journal(&self.process, handle.status());
         Ok(handle)
     }
@@ -111,8 +114,9 @@ impl Service {
         let worker = Worker::new(self.log.clone(), config, handler, commit, dead_letters, metrics);
         let shutdown = self.process.shutdown();
         let (stop, abandon) = (shutdown.soft().clone(), shutdown.hard().clone());
+        let alive = self.process.heartbeat(name);
         self.process.tasks().spawn(name, async move {
-            worker.run(stop, abandon).await;
+            alive.while_polled(worker.run(stop, abandon)).await;
             Ok(())
         });
     }
