@@ -1,10 +1,14 @@
 //! What the five services do alike: reach the broker, be ready, take requests, keep a journal, run workers.
 //!
 //! This is where [`runtime`], which knows no broker, and [`messaging`], which knows no process, meet.
+//!
+//! `testing`, behind the feature of that name, is what the services' own tests share.
 
 mod ready;
 mod requests;
 mod settings;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::sync::Arc;
 

@@ -36,26 +36,21 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args, Command, FromArgMatches};
+    use service::testing::settings;
 
     use super::*;
 
-    fn read(words: &[&str]) -> Result<Config, clap::Error> {
-        let command = Config::augment_args(Command::new("probe").no_binary_name(true));
-        Config::from_arg_matches(&command.try_get_matches_from(words)?)
-    }
-
     #[test]
     fn windows_are_what_was_asked_for() {
-        assert_eq!(read(&[]).unwrap().windows(), Windows::DEFAULT);
-        let windows = read(&["--adjustment-memory", "86400"]).unwrap().windows();
+        assert_eq!(settings::<Config>(&[]).unwrap().windows(), Windows::DEFAULT);
+        let windows = settings::<Config>(&["--adjustment-memory", "86400"]).unwrap().windows();
         assert_eq!(windows, Windows { adjustments: Duration::from_secs(86_400), ..Windows::DEFAULT });
     }
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
         for value in ["0", "119", "86401", "-1", "1.5", "10m", ""] {
-            assert!(read(&["--adjustment-memory", value]).is_err(), "{value}");
+            assert!(settings::<Config>(&["--adjustment-memory", value]).is_err(), "{value}");
         }
     }
 }

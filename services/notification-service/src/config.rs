@@ -23,20 +23,15 @@ pub struct Config {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args, Command, FromArgMatches};
+    use service::testing::settings;
 
     use super::*;
 
-    fn read(words: &[&str]) -> Result<Config, clap::Error> {
-        let command = Config::augment_args(Command::new("probe").no_binary_name(true));
-        Config::from_arg_matches(&command.try_get_matches_from(words)?)
-    }
-
     #[test]
     fn settings_are_what_was_asked_for() {
-        let config = read(&["--concurrency", "7", "--max-attempts", "1"]).unwrap();
+        let config = settings::<Config>(&["--concurrency", "7", "--max-attempts", "1"]).unwrap();
         assert_eq!((config.concurrency, config.max_attempts), (7, 1));
-        let config = read(&[]).unwrap();
+        let config = settings::<Config>(&[]).unwrap();
         assert_eq!((config.concurrency, config.max_attempts), (64, 8));
     }
 
@@ -48,7 +43,7 @@ mod tests {
             ("--max-attempts", "0"),
             ("--max-attempts", "x"),
         ] {
-            assert!(read(&[option, value]).is_err(), "{option} {value}");
+            assert!(settings::<Config>(&[option, value]).is_err(), "{option} {value}");
         }
     }
 }

@@ -74,19 +74,15 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args, Command, FromArgMatches};
+    use service::testing::settings;
 
     use super::*;
 
-    fn read(words: &[&str]) -> Result<Config, clap::Error> {
-        let command = Config::augment_args(Command::new("probe").no_binary_name(true));
-        Config::from_arg_matches(&command.try_get_matches_from(words)?)
-    }
-
     #[test]
     fn windows_are_what_was_asked_for() {
-        assert_eq!(read(&[]).unwrap().windows(), Windows::DEFAULT);
-        let windows = read(&["--order-deadline", "60", "--cancel-window", "5"]).unwrap().windows();
+        assert_eq!(settings::<Config>(&[]).unwrap().windows(), Windows::DEFAULT);
+        let windows =
+            settings::<Config>(&["--order-deadline", "60", "--cancel-window", "5"]).unwrap().windows();
         let expected =
             Windows { deadline: Duration::from_secs(60), cancel: Duration::from_secs(5), ..Windows::DEFAULT };
         assert_eq!(windows, expected);
@@ -96,7 +92,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for option in ["--order-deadline", "--cancel-window"] {
             for value in ["0", "-1", "1.5", "1h", "31536001", ""] {
-                assert!(read(&[option, value]).is_err(), "{option} {value}");
+                assert!(settings::<Config>(&[option, value]).is_err(), "{option} {value}");
             }
         }
     }

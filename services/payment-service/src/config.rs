@@ -92,18 +92,13 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args, Command, FromArgMatches};
+    use service::testing::settings;
 
     use super::*;
 
-    fn read(words: &[&str]) -> Result<Config, clap::Error> {
-        let command = Config::augment_args(Command::new("probe").no_binary_name(true));
-        Config::from_arg_matches(&command.try_get_matches_from(words)?)
-    }
-
     #[test]
     fn the_defaults_make_sense() {
-        let config = read(&[]).unwrap();
+        let config = settings::<Config>(&[]).unwrap();
         assert!(config.gateway().is_ok());
         assert_eq!(config.breaker(), Ok(BreakerSettings::default()));
         assert_eq!(config.refund_concurrency(), 32);
@@ -122,7 +117,7 @@ mod tests {
             ("--breaker-open-max", "3601"),
         ];
         for (option, value) in table {
-            assert!(read(&[option, value]).is_err(), "{option} {value}");
+            assert!(settings::<Config>(&[option, value]).is_err(), "{option} {value}");
         }
     }
 
@@ -133,10 +128,10 @@ mod tests {
             (["--breaker-failures", "8", "--max-attempts", "8"], "MAX_ATTEMPTS"),
         ];
         for (words, named) in table {
-            let refusal = read(&words).unwrap().breaker().unwrap_err().to_string();
+            let refusal = settings::<Config>(&words).unwrap().breaker().unwrap_err().to_string();
             assert!(refusal.contains(named), "{refusal}");
         }
-        let error = read(&["--gateway-url", "gateway:80"]).unwrap().gateway().err().unwrap();
+        let error = settings::<Config>(&["--gateway-url", "gateway:80"]).unwrap().gateway().err().unwrap();
         assert!(error.is::<ConfigError>() && error.to_string().contains("GATEWAY_URL"), "{error}");
     }
 }

@@ -4,29 +4,19 @@ use async_nats::jetstream::stream::Config;
 use audit_service::projection::STREAMS;
 use messaging::{
     headers::Headers,
-    jetstream::{ConnectOptions, JetStream},
+    jetstream::JetStream,
     log::{Log, Message},
-    topology::{self, TopologyOptions},
 };
 use projection::testing;
 use serde_json::{Value, json};
+use service::testing::{SOON, Streams, connect};
 use testkit::Broker;
 
 use crate::rig::{Event, Rig, places};
 
-async fn connected(broker: &Broker) -> JetStream {
-    let options =
-        ConnectOptions { urls: broker.url(), service: "test".to_owned(), instance: "test".to_owned() };
-    let log = JetStream::connect(options).await.unwrap();
-    log.connected().wait_for(|connected| *connected).await.unwrap();
-    log
-}
-
 async fn set_up() -> (Broker, JetStream) {
     let broker = testkit::broker().await;
-    let log = connected(&broker).await;
-    let options = TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() };
-    topology::setup(&log, &options).await.unwrap();
+    let log = Streams::set_up(&broker.url()).await.log;
     (broker, log)
 }
 
@@ -43,9 +33,7 @@ fn event(subject: &str, id: u128) -> Message {
 
 /// Publishes until the broker takes it.
 async fn publish(log: &JetStream, message: &Message) -> u64 {
-    testkit::eventually(crate::rig::SOON, "a publish", async || log.publish(message, None).await)
-        .await
-        .sequence
+    testkit::eventually(SOON, "a publish", async || log.publish(message, None).await).await.sequence
 }
 
 #[tokio::test]
@@ -119,7 +107,7 @@ async fn restarts_of_service_and_broker_lose_and_double_nothing() {
         let (broker, log) = set_up().await;
         let (mut orders, mut payments) = (0, 0);
         for round in 0..3 {
-            let rig = Rig::start(&database, connected(&broker).await).await;
+            let rig = Rig::start(&database, connect(&broker.url()).await).await;
             for number in 0..50 {
                 orders = publish(&log, &event("orders.created", round * 100 + number + 1)).await;
             }
@@ -150,7 +138,7 @@ async fn restarts_of_service_and_broker_lose_and_double_nothing() {
 #[tokio::test]
 async fn a_message_deleted_from_a_stream_is_a_gap() {
     let broker = testkit::broker().await;
-    let log = connected(&broker).await;
+    let log = connect(&broker.url()).await;
     // The fleet's own streams do not let anybody delete a message.
     let context = async_nats::jetstream::new(async_nats::connect(broker.url()).await.unwrap());
     for stream in STREAMS {

@@ -6,9 +6,10 @@ use projection::{
 };
 use reqwest::StatusCode;
 use serde_json::json;
+use service::testing::SOON;
 use testkit::eventually;
 
-use crate::rig::{Event, Rig, SOON};
+use crate::rig::{Event, Rig};
 
 #[tokio::test]
 async fn bad_parameters_are_refused_with_what_to_fix() {

@@ -1,6 +1,6 @@
 //! The service over some source and database, asked by HTTP.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use events::Timestamp;
 use messaging::log::Stored;
@@ -11,10 +11,9 @@ use projection::{
 use reqwest::StatusCode;
 use runtime::Process;
 use serde_json::{Value, json};
+use service::testing::SOON;
 use testkit::eventually;
 use uuid::Uuid;
-
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A running service.
 pub(crate) struct Rig {

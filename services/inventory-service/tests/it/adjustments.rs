@@ -32,7 +32,11 @@ async fn what_was_adjusted_can_be_read_at_once() {
     assert_eq!(adjusted.len(), 2);
     assert_eq!(adjusted[0]["data"]["reason"], "delivery 4711");
     assert_eq!(adjusted[1]["data"]["adjustment_id"], made.body["adjustment_id"]);
-    assert_eq!(made.sequence(), fleet.last("INVENTORY").await, "the level is as of the event that made it");
+    assert_eq!(
+        made.sequence(),
+        fleet.streams.last("INVENTORY").await,
+        "the level is as of the event that made it"
+    );
 
     replica.measures("inventory_skus", "1").await;
     replica.measures(r#"inventory_adjustments_total{outcome="made"}"#, "2").await;
@@ -63,12 +67,12 @@ async fn a_repetition_under_the_same_key_adjusts_nothing_twice() {
     let fleet = Fleet::start().await;
     let replica = fleet.ready_replica("a").await;
     let first = replica.adjust_as("k1", "LAMP", json!({ "by": 3 })).await;
-    let requests = fleet.last("REQUESTS").await;
+    let requests = fleet.streams.last("REQUESTS").await;
     let again = replica.adjust_as("k1", "LAMP", json!({ "by": 3 })).await;
     assert_eq!((first.status, again.status), (200, 200));
     assert_eq!(first.body["adjustment_id"], again.body["adjustment_id"]);
     assert_eq!((first.replayed(), again.replayed(), again.level()), (false, true, (3, 0, 3)));
-    assert_eq!(fleet.last("REQUESTS").await, requests, "what is known is not asked again");
+    assert_eq!(fleet.streams.last("REQUESTS").await, requests, "what is known is not asked again");
 
     let other = replica.adjust_as("k1", "LAMP", json!({ "by": 4 })).await;
     assert_eq!((other.status, &other.body["type"]), (422, &json!("urn:problem:idempotency-key-reused")));
@@ -122,7 +126,7 @@ async fn pages_hold_every_sku_once_in_order() {
     let (mut path, mut sizes, mut skus) = ("/stock?limit=2".to_owned(), Vec::new(), Vec::new());
     loop {
         let page = replica.get(&path).await;
-        assert_eq!((page.status, page.sequence()), (200, fleet.last("INVENTORY").await));
+        assert_eq!((page.status, page.sequence()), (200, fleet.streams.last("INVENTORY").await));
         let items = page.body["items"].as_array().unwrap();
         sizes.push(items.len());
         skus.extend(items.iter().map(|item| (item["sku"].clone(), item["available"].as_u64().unwrap())));

@@ -83,7 +83,7 @@ async fn bad_adjustments_are_refused_and_nothing_is_published() {
     let pointers: Vec<_> = errors.as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
     assert_eq!(pointers, ["/change/by", "/reason"], "everything is told at once");
 
-    assert_eq!(fleet.last("REQUESTS").await, 0, "nothing was published");
+    assert_eq!(fleet.streams.last("REQUESTS").await, 0, "nothing was published");
     replica.stop().await;
 }
 

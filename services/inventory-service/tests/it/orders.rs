@@ -2,9 +2,10 @@
 
 use events::orders::{CancelReason, OrderCancelled, OrderConfirmed};
 use serde_json::json;
+use service::testing::{SOON, euros, order};
 use testkit::eventually;
 
-use crate::rig::{Fleet, Replica, SOON, created, euros, order};
+use crate::rig::{Fleet, Replica, created};
 
 async fn level(replica: &Replica, sku: &str, expected: (u64, u64, u64)) {
     eventually(SOON, "the level", async || {
@@ -20,8 +21,8 @@ async fn orders_reserve_commit_and_release() {
     let replica = fleet.ready_replica("a").await;
     replica.adjust("LAMP", json!({ "to": 10 })).await;
 
-    fleet.publish(&created(1, "LAMP", 4)).await;
-    fleet.publish(&created(2, "LAMP", 3)).await;
+    fleet.streams.publish(&created(1, "LAMP", 4)).await;
+    fleet.streams.publish(&created(2, "LAMP", 3)).await;
     level(&replica, "LAMP", (10, 7, 3)).await;
     replica.measures("inventory_reservations_open", "2").await;
     let reserved = fleet.inventory("inventory.reserved").await;
@@ -37,10 +38,12 @@ async fn orders_reserve_commit_and_release() {
 
     let (customer_id, total) = ("c-1".to_owned(), euros(400));
     fleet
+        .streams
         .publish(&OrderConfirmed { order_id: order(1), customer_id, total, charge_id: "ch_1".to_owned() })
         .await;
     level(&replica, "LAMP", (6, 3, 3)).await;
     fleet
+        .streams
         .publish(&OrderCancelled {
             order_id: order(2),
             customer_id: "c-1".to_owned(),
@@ -60,8 +63,8 @@ async fn orders_beyond_the_stock_are_rejected() {
     let fleet = Fleet::start().await;
     let replica = fleet.ready_replica("a").await;
     replica.adjust("LAMP", json!({ "to": 3 })).await;
-    fleet.publish(&created(1, "LAMP", 4)).await;
-    fleet.publish(&created(2, "UNKNOWN", 1)).await;
+    fleet.streams.publish(&created(1, "LAMP", 4)).await;
+    fleet.streams.publish(&created(2, "UNKNOWN", 1)).await;
     let rejected = eventually(SOON, "two rejections", async || {
         let rejected = fleet.inventory("inventory.rejected").await;
         if rejected.len() == 2 { Ok(rejected) } else { Err(rejected) }

@@ -1,9 +1,10 @@
 //! Two replicas on one broker: one leads, both answer, and one takes over from the other.
 
 use serde_json::json;
+use service::testing::SOON;
 use testkit::eventually;
 
-use crate::rig::{Fleet, Replica, SOON};
+use crate::rig::{Fleet, Replica};
 
 const LEADER: &str = r#"journal_leader{journal="INVENTORY"}"#;
 

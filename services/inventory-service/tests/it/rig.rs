@@ -1,31 +1,22 @@
 //! A broker, replicas of the service on it, and a caller of their API.
 
-use std::{borrow::Cow, net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
-use events::{
-    Envelope, EventData, Money, OrderId, Timestamp, TraceId,
-    orders::{Line, OrderCreated},
-};
+use events::orders::{Line, OrderCreated};
 use inventory_service::Config;
-use messaging::{
-    jetstream::{ConnectOptions, JetStream},
-    log::{Log, Message},
-    topology::{self, TopologyOptions},
-    trace::TraceContext,
-};
 use reqwest::{Client, RequestBuilder, Response, header::HeaderMap};
 use runtime::Process;
 use serde_json::{Value, json};
-use service::{BrokerArgs, JournalArgs};
+use service::{
+    BrokerArgs, JournalArgs,
+    testing::{SOON, Streams, euros, order},
+};
 use testkit::{Broker, eventually};
-use uuid::Uuid;
-
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A broker that is set up.
 pub(crate) struct Fleet {
     pub(crate) broker: Broker,
-    pub(crate) log: JetStream,
+    pub(crate) streams: Streams,
 }
 
 /// One replica of the service, and a caller of it.
@@ -45,19 +36,9 @@ pub(crate) struct Answer {
 
 impl Fleet {
     pub(crate) async fn start() -> Self {
-        Self::start_with(64 << 20).await
-    }
-
-    /// A fleet whose streams take so many bytes each.
-    pub(crate) async fn start_with(max_bytes: i64) -> Self {
         let broker = testkit::broker().await;
-        let options =
-            ConnectOptions { urls: broker.url(), service: "test".to_owned(), instance: "test".to_owned() };
-        let log = JetStream::connect(options).await.unwrap();
-        log.connected().wait_for(|connected| *connected).await.unwrap();
-        let options = TopologyOptions { max_bytes, ..TopologyOptions::default() };
-        topology::setup(&log, &options).await.unwrap();
-        Self { broker, log }
+        let streams = Streams::set_up(&broker.url()).await;
+        Self { broker, streams }
     }
 
     /// A replica that is starting.
@@ -80,36 +61,10 @@ impl Fleet {
         replica
     }
 
-    /// Publishes an event by hand.
-    pub(crate) async fn publish<D: EventData>(&self, data: &D) {
-        let envelope = Envelope {
-            id: events::ids::derive(&["test", D::TYPE, &data.aggregate_id()]),
-            kind: Cow::Borrowed(D::TYPE),
-            version: D::VERSION,
-            aggregate_id: Cow::Owned(data.aggregate_id()),
-            timestamp: Timestamp(1_700_000_000_000_000),
-            trace_id: TraceId([5; 16]),
-            causation_id: Uuid::nil(),
-            data,
-        };
-        let message = Message::event(&envelope, &TraceContext::unsampled(envelope.trace_id));
-        self.log.publish(&message, None).await.unwrap();
-    }
-
-    pub(crate) async fn last(&self, stream: &str) -> u64 {
-        self.log.extent(stream).await.unwrap().last
-    }
-
     /// The messages of INVENTORY of one type.
     pub(crate) async fn inventory(&self, kind: &str) -> Vec<Value> {
-        let mut found = Vec::new();
-        for sequence in 1..=self.last("INVENTORY").await {
-            let message = self.log.get("INVENTORY", sequence).await.unwrap().unwrap();
-            if message.subject == kind {
-                found.push(serde_json::from_slice::<Value>(&message.payload).unwrap());
-            }
-        }
-        found
+        let found = self.streams.of("INVENTORY", kind).await;
+        found.iter().map(|message| serde_json::from_slice(&message.payload).unwrap()).collect()
     }
 }
 
@@ -182,14 +137,6 @@ impl Answer {
     pub(crate) fn replayed(&self) -> bool {
         self.headers.contains_key("idempotent-replayed")
     }
-}
-
-pub(crate) fn order(number: u128) -> OrderId {
-    OrderId(Uuid::from_u128(number))
-}
-
-pub(crate) fn euros(amount: i64) -> Money {
-    Money { amount, currency: "EUR".parse().unwrap() }
 }
 
 pub(crate) fn created(number: u128, sku: &str, quantity: u32) -> OrderCreated {

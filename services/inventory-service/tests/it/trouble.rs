@@ -8,13 +8,14 @@ use messaging::{
     log::{Beat, Log, Message},
 };
 use serde_json::json;
+use service::testing::SOON;
 use testkit::eventually;
 use tokio::{
     task::JoinSet,
     time::{Instant, interval},
 };
 
-use crate::rig::{Fleet, SOON};
+use crate::rig::Fleet;
 
 #[tokio::test]
 async fn without_a_broker_callers_are_told_to_come_back() {
@@ -63,16 +64,17 @@ async fn a_replica_that_has_not_read_the_journal_says_so() {
 
 #[tokio::test]
 async fn when_requests_are_full_nothing_is_taken() {
-    let fleet = Fleet::start_with(256 << 10).await;
+    let fleet = Fleet::start().await;
+    fleet.streams.resize(256 << 10).await;
     let replica = fleet.ready_replica("a").await;
     let filler = Message {
         subject: "requests.order.place".to_owned(),
         headers: Headers::new(),
         payload: vec![b'x'; 32 << 10].into(),
     };
-    while fleet.log.publish(&filler, None).await.is_ok() {}
+    while fleet.streams.log.publish(&filler, None).await.is_ok() {}
     let small = Message { payload: vec![b'x'; 64].into(), ..filler };
-    while fleet.log.publish(&small, None).await.is_ok() {}
+    while fleet.streams.log.publish(&small, None).await.is_ok() {}
     let refused = replica.adjust("LAMP", json!({ "to": 5 })).await;
     assert!(refused.status == 503 && refused.is_problem(), "{refused:?}");
     assert!(refused.body["detail"].as_str().unwrap().contains("no room"), "{refused:?}");
@@ -97,10 +99,10 @@ async fn a_wish_that_cannot_be_read_is_parked_and_the_next_is_decided() {
     };
     let subject = <AdjustStock as events::EventData>::TYPE.to_owned();
     let poison = Message { subject, headers: Headers::new(), payload: envelope.to_body().into() };
-    fleet.log.publish(&poison, None).await.unwrap();
+    fleet.streams.log.publish(&poison, None).await.unwrap();
     let made = replica.adjust("LAMP", json!({ "to": 5 })).await;
     assert_eq!((made.status, made.level()), (200, (5, 0, 5)));
-    assert_eq!(fleet.last("DEAD_LETTERS").await, 1);
+    assert_eq!(fleet.streams.last("DEAD_LETTERS").await, 1);
     replica.stop().await;
 }
 
@@ -120,8 +122,8 @@ async fn ghost(fleet: &Fleet) -> JoinSet<()> {
     headers.set(EPOCH, "1");
     let subject = "inventory.control".to_owned();
     let fence = Message { subject, headers, payload: fence.to_body().into() };
-    fleet.log.publish(&fence, None).await.unwrap();
-    let (log, mut haunting) = (fleet.log.clone(), JoinSet::new());
+    fleet.streams.log.publish(&fence, None).await.unwrap();
+    let (log, mut haunting) = (fleet.streams.log.clone(), JoinSet::new());
     haunting.spawn(async move {
         let mut pace = interval(Duration::from_millis(100));
         loop {
@@ -150,6 +152,6 @@ async fn an_adjustment_that_nobody_decides_is_pending_until_somebody_does() {
     .await;
     assert_eq!(made.body["adjustment_id"], pending.body["adjustment_id"]);
     assert_eq!((made.level(), made.replayed()), ((2, 0, 2), true));
-    assert_eq!(fleet.last("REQUESTS").await, 1, "it was asked for once");
+    assert_eq!(fleet.streams.last("REQUESTS").await, 1, "it was asked for once");
     replica.stop().await;
 }

@@ -21,10 +21,11 @@ use notification_service::{
     channel::{Channel, ChannelError},
     message::Message,
 };
+use service::testing::{SOON, TRACE, order};
 use testkit::eventually;
 use uuid::Uuid;
 
-use crate::rig::{Rig, SOON, cancelled, confirmed, decode, order, refunded};
+use crate::rig::{Rig, cancelled, confirmed, decode, refunded};
 
 fn sent(number: u128, template: Template, about: Uuid) -> NotificationEvent {
     let (customer_id, channel) = ("c-1".to_owned(), "log".to_owned());
@@ -55,7 +56,7 @@ async fn each_event_leads_to_one_notification_however_often_it_is_there() {
     assert_eq!((stored.len(), told.into_values().all(|event| expected.contains(&event))), (3, true));
     let raw = RawEnvelope::parse(&stored[0].payload).unwrap();
     let NotificationEvent::Sent(first) = decode(&stored[0]) else { panic!() };
-    assert_eq!((raw.causation_id, raw.trace_id), (first.about, TraceId([5; 16])));
+    assert_eq!((raw.causation_id, raw.trace_id), (first.about, TRACE));
     assert_eq!(rig.stop().await.len(), 0);
 }
 
@@ -64,7 +65,7 @@ async fn an_event_handed_out_again_after_a_crash_is_told_once() {
     let rig = Rig::idle().await;
     let about = rig.publish(&confirmed(1, "c-1")).await;
     // Somebody takes the message and dies; after it was told all the same, it comes once more.
-    let consume = || rig.log.consume(NOTIFICATION_ORDERS.stream, NOTIFICATION_ORDERS.durable, 0);
+    let consume = || rig.streams.log.consume(NOTIFICATION_ORDERS.stream, NOTIFICATION_ORDERS.durable, 0);
     consume().next().await.hand_back(Duration::ZERO).await.unwrap();
     rig.start().await;
     rig.settled(1).await;
@@ -168,10 +169,10 @@ async fn what_comes_while_the_broker_restarts_is_told_afterwards() {
     rig.settled(1).await;
     rig.broker.kill().await.unwrap();
     rig.broker.restart().await.unwrap();
-    eventually(SOON, "the broker", async || rig.log.extent("ORDERS").await).await;
+    eventually(SOON, "the broker", async || rig.streams.log.extent("ORDERS").await).await;
     rig.publish(&confirmed(2, "c-1")).await;
     eventually(SOON, "the second notification", async || {
-        let last = rig.log.extent("NOTIFICATIONS").await.map_err(|error| error.to_string())?.last;
+        let last = rig.streams.log.extent("NOTIFICATIONS").await.map_err(|error| error.to_string())?.last;
         if last == 2 { Ok(()) } else { Err(format!("{last} of 2")) }
     })
     .await;

@@ -1,45 +1,37 @@
 //! A broker, the service on it, and what happens to orders.
 
-use std::{borrow::Cow, time::Duration};
-
 use events::{
-    Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId,
+    EventData, RawEnvelope, ids,
     notifications::NotificationEvent,
     orders::{CancelReason, OrderCancelled, OrderConfirmed},
     payments::PaymentRefunded,
 };
 use messaging::{
     headers::Headers,
-    jetstream::{ConnectOptions, JetStream},
     log::{Log, Message, Stored},
-    topology::{self, TopologyOptions},
     trace::TraceContext,
 };
 use notification_service::Config;
 use runtime::Process;
-use service::BrokerArgs;
+use service::{
+    BrokerArgs,
+    testing::{SOON, Streams, TRACE, euros, event, order},
+};
 use testkit::{Broker, eventually};
 use uuid::Uuid;
-
-pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A broker that is set up, and a process for the service.
 pub(crate) struct Rig {
     pub(crate) broker: Broker,
-    pub(crate) log: JetStream,
+    pub(crate) streams: Streams,
     pub(crate) process: Process,
 }
 
 impl Rig {
     pub(crate) async fn idle() -> Self {
         let broker = testkit::broker().await;
-        let options =
-            ConnectOptions { urls: broker.url(), service: "test".to_owned(), instance: "test".to_owned() };
-        let log = JetStream::connect(options).await.unwrap();
-        log.connected().wait_for(|connected| *connected).await.unwrap();
-        let options = TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() };
-        topology::setup(&log, &options).await.unwrap();
-        Self { broker, log, process: Process::for_tests("notification-service") }
+        let streams = Streams::set_up(&broker.url()).await;
+        Self { broker, streams, process: Process::for_tests("notification-service") }
     }
 
     pub(crate) async fn started() -> Self {
@@ -59,26 +51,17 @@ impl Rig {
 
     /// Publishes an event as journals do: without an id of its own in the headers, so that it is stored each time.
     pub(crate) async fn publish<D: EventData>(&self, data: &D) -> Uuid {
-        let id = events::ids::derive(&["test", D::TYPE, &data.aggregate_id()]);
-        let envelope = Envelope {
-            id,
-            kind: Cow::Borrowed(D::TYPE),
-            version: D::VERSION,
-            aggregate_id: Cow::Owned(data.aggregate_id()),
-            timestamp: Timestamp(1_700_000_000_000_000),
-            trace_id: TraceId([5; 16]),
-            causation_id: Uuid::nil(),
-            data,
-        };
+        let id = ids::derive(&["test", D::TYPE, &data.aggregate_id()]);
         let mut headers = Headers::new();
-        TraceContext::unsampled(envelope.trace_id).inject(&mut headers);
-        self.store(D::TYPE, headers, envelope.to_body()).await;
+        TraceContext::unsampled(TRACE).inject(&mut headers);
+        let Message { subject, payload, .. } = event(id, data);
+        self.store(&subject, headers, payload.into()).await;
         id
     }
 
     pub(crate) async fn store(&self, subject: &str, headers: Headers, body: Vec<u8>) {
         let message = Message { subject: subject.to_owned(), headers, payload: body.into() };
-        self.log.publish(&message, None).await.unwrap();
+        self.streams.log.publish(&message, None).await.unwrap();
     }
 
     /// Waits until so many deliveries are settled: then whatever a repetition leads to is there too.
@@ -94,34 +77,18 @@ impl Rig {
     }
 
     pub(crate) async fn notifications(&self) -> Vec<Stored> {
-        self.all("NOTIFICATIONS").await
-    }
-
-    pub(crate) async fn all(&self, stream: &str) -> Vec<Stored> {
-        let mut found = Vec::new();
-        for sequence in 1..=self.log.extent(stream).await.unwrap().last {
-            found.push(self.log.get(stream, sequence).await.unwrap().unwrap());
-        }
-        found
+        self.streams.all("NOTIFICATIONS").await
     }
 
     /// Stops the service, which must leave nothing behind, and gives the messages nobody could handle.
     pub(crate) async fn stop(self) -> Vec<Stored> {
         assert!(self.process.stop().await, "everything in hand was finished");
-        self.all("DEAD_LETTERS").await
+        self.streams.all("DEAD_LETTERS").await
     }
 }
 
 pub(crate) fn decode(message: &Stored) -> NotificationEvent {
     NotificationEvent::decode(&RawEnvelope::parse(&message.payload).unwrap()).unwrap()
-}
-
-pub(crate) fn euros(amount: i64) -> Money {
-    Money { amount, currency: "EUR".parse().unwrap() }
-}
-
-pub(crate) fn order(number: u128) -> OrderId {
-    OrderId(Uuid::from_u128(number))
 }
 
 pub(crate) fn confirmed(number: u128, customer: &str) -> OrderConfirmed {

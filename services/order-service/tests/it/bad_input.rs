@@ -15,7 +15,7 @@ async fn bad_input_is_refused_with_what_to_fix_and_stores_nothing() {
     let rig = Rig::start().await;
     let order = rig.client().place(&lamps("c-1", 1), &[]).await.expect(202).id();
     rig.client().order(&order).await.expect(200);
-    let before = rig.last("REQUESTS").await;
+    let before = rig.streams.last("REQUESTS").await;
 
     let rows = rows::all(rig.client(), &order);
     assert!(rows.len() >= 100, "{}", rows.len());
@@ -33,7 +33,7 @@ async fn bad_input_is_refused_with_what_to_fix_and_stores_nothing() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
-    assert_eq!(rig.last("REQUESTS").await, before, "nothing was stored");
+    assert_eq!(rig.streams.last("REQUESTS").await, before, "nothing was stored");
     rig.client().get("/ready").await.expect(200);
     rig.client().get("/health").await.expect(200);
     let metrics = rig.client().get("/metrics").await;

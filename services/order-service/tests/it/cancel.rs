@@ -8,10 +8,11 @@ use events::{
 };
 use runtime::Clock;
 use serde_json::json;
+use service::testing::{SOON, TRACE, euros};
 
 use crate::{
     client::{Answer, lamps},
-    rig::{Rig, Setup, TRACE, data, euros, order, trace},
+    rig::{Rig, Setup, data, order, trace},
 };
 
 const WAIT: [(&str, &str); 1] = [("Prefer", "wait=20")];
@@ -37,7 +38,7 @@ async fn an_open_order_is_cancelled_and_asking_again_is_harmless() {
 
     let again = rig.client().cancel(&id, &[]).await.expect(200);
     assert_eq!(again.body, cancelled.body);
-    assert_eq!(rig.stored("REQUESTS", "requests.order.cancel").await.len(), 1);
+    assert_eq!(rig.streams.of("REQUESTS", "requests.order.cancel").await.len(), 1);
     rig.stop().await;
 }
 
@@ -53,7 +54,7 @@ async fn a_wish_to_cancel_is_accepted_and_belongs_to_the_trace_of_its_order() {
         payment_method: "pm".to_owned(),
         fingerprint: "f".to_owned(),
     };
-    rig.publish(&wish).await;
+    rig.streams.publish(&wish).await;
     let accepted = rig.client().cancel(id, &[]).await.expect(202);
     assert_eq!((accepted.text("/order_id"), accepted.text("/status")), (id, "accepted"));
     assert_eq!(accepted.text("/trace_id"), TRACE.to_string());
@@ -61,7 +62,7 @@ async fn a_wish_to_cancel_is_accepted_and_belongs_to_the_trace_of_its_order() {
     for (stream, subject) in
         [("REQUESTS", "requests.order.cancel"), ("ORDERS", "orders.created"), ("ORDERS", "orders.cancelled")]
     {
-        let found = rig.stored(stream, subject).await;
+        let found = rig.streams.of(stream, subject).await;
         assert_eq!(found.iter().map(trace).collect::<Vec<_>>(), [TRACE], "{subject}");
     }
     rig.stop().await;
@@ -80,8 +81,8 @@ async fn many_who_cancel_at_once_are_one_request() {
         let answer = answer.expect(200);
         assert_eq!(answer.text("/payment/refund/status"), "pending", "{}", answer.body);
     }
-    assert_eq!(rig.stored("REQUESTS", "requests.order.cancel").await.len(), 1);
-    assert_eq!(rig.stored("ORDERS", "orders.refund_requested").await.len(), 1);
+    assert_eq!(rig.streams.of("REQUESTS", "requests.order.cancel").await.len(), 1);
+    assert_eq!(rig.streams.of("ORDERS", "orders.refund_requested").await.len(), 1);
     rig.stop().await;
 }
 
@@ -92,11 +93,11 @@ async fn what_was_confirmed_long_ago_is_refused_at_once() {
     let rig = Rig::start_with(Setup { clock, ..Setup::default() }).await;
     let id = confirmed(&rig).await;
     hand.advance(Duration::from_secs(300 + 120));
-    let before = rig.last("REQUESTS").await;
+    let before = rig.streams.last("REQUESTS").await;
     let refused = rig.client().cancel(&id, &[]).await.problem(409);
     assert_eq!((refused.text("/reason"), refused.text("/order_id")), ("too_late", &*id));
     assert!(refused.text("/detail").contains("300 s"), "{}", refused.body);
-    assert_eq!(rig.last("REQUESTS").await, before);
+    assert_eq!(rig.streams.last("REQUESTS").await, before);
     rig.until(&id, "confirmed").await;
     rig.stop().await;
 }
@@ -106,7 +107,7 @@ async fn what_the_journal_refuses_is_told_to_who_waits() {
     let rig = Rig::start_with(Setup { cancel_window: 1, ..Setup::default() }).await;
     let id = confirmed(&rig).await;
     let confirmed = std::time::Instant::now();
-    testkit::eventually(crate::rig::SOON, "the end of the window", async || {
+    testkit::eventually(SOON, "the end of the window", async || {
         confirmed.elapsed() > Duration::from_millis(1_500)
     })
     .await;
@@ -115,10 +116,10 @@ async fn what_the_journal_refuses_is_told_to_who_waits() {
         let refused = rig.client().cancel(&id, &WAIT).await.problem(409);
         assert_eq!(refused.text("/reason"), "too_late");
     }
-    let wishes = rig.stored("REQUESTS", "requests.order.cancel").await;
+    let wishes = rig.streams.of("REQUESTS", "requests.order.cancel").await;
     assert_eq!(wishes.len(), 1);
     assert_eq!(data::<CancelOrder>(&wishes[0]).order_id, order(&id));
-    assert_eq!(rig.stored("ORDERS", "orders.cancel_refused").await.len(), 1);
+    assert_eq!(rig.streams.of("ORDERS", "orders.cancel_refused").await.len(), 1);
     rig.stop().await;
 }
 
@@ -126,6 +127,6 @@ async fn what_the_journal_refuses_is_told_to_who_waits() {
 async fn what_does_not_exist_is_not_cancelled() {
     let rig = Rig::start().await;
     rig.client().cancel("0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70", &[]).await.problem(404);
-    assert_eq!(rig.last("REQUESTS").await, 0);
+    assert_eq!(rig.streams.last("REQUESTS").await, 0);
     rig.stop().await;
 }

@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
+use service::testing::SOON;
 use testkit::eventually;
-
-use crate::rig::SOON;
 
 /// A caller of one replica.
 #[derive(Debug, Clone)]

@@ -23,7 +23,7 @@ type Caller = (crate::client::Client, String);
 
 /// The orders that were created, oldest first.
 async fn created(rig: &Rig) -> Vec<OrderCreated> {
-    rig.stored("ORDERS", "orders.created").await.iter().map(data).collect()
+    rig.streams.of("ORDERS", "orders.created").await.iter().map(data).collect()
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn fifty_at_once_are_one_order() {
     }
     assert_eq!(fresh, 1, "one of them placed it");
     rig.client().order(&expected).await.expect(200);
-    assert_eq!(rig.stored("REQUESTS", "requests.order.place").await.len(), 1);
+    assert_eq!(rig.streams.of("REQUESTS", "requests.order.place").await.len(), 1);
     assert_eq!(created(&rig).await.len(), 1);
     rig.stop().await;
 }
@@ -74,7 +74,7 @@ async fn the_same_again_is_the_same_order_and_anything_else_is_refused() {
     let ids: std::collections::BTreeSet<_> =
         [first, stranger, one.expect(202), two.expect(202)].iter().map(Answer::id).collect();
     assert_eq!(ids.len(), 4);
-    assert_eq!(rig.stored("REQUESTS", "requests.order.place").await.len(), 4);
+    assert_eq!(rig.streams.of("REQUESTS", "requests.order.place").await.len(), 4);
     rig.stop().await;
 }
 
@@ -117,13 +117,13 @@ async fn what_the_broker_has_forgotten_is_recognised_all_the_same() {
         total: content.total,
         payment_method: content.payment_method,
     };
-    rig.publish(&wish).await;
+    rig.streams.publish(&wish).await;
     let id = wish.order_id.to_string();
     rig.client().order(&id).await.expect(200);
     let repeat = async |client: &crate::client::Client| {
         let again = client.place(&body, &[("Idempotency-Key", "old")]).await.expect(202);
         assert_eq!((again.id(), again.header("idempotent-replayed")), (id.clone(), "true"));
-        assert_eq!(again.text("/trace_id"), crate::rig::TRACE.to_string(), "the trace of its life");
+        assert_eq!(again.text("/trace_id"), service::testing::TRACE.to_string(), "the trace of its life");
         client.place(&lamps("c-1", 4), &[("Idempotency-Key", "old")]).await.problem(422);
     };
     repeat(rig.client()).await;
@@ -135,7 +135,7 @@ async fn what_the_broker_has_forgotten_is_recognised_all_the_same() {
             .await;
     later.ready().await;
     repeat(&later.client).await;
-    assert_eq!(rig.last("REQUESTS").await, 1);
+    assert_eq!(rig.streams.last("REQUESTS").await, 1);
     assert_eq!(created(&rig).await.len(), 1);
     assert!(later.process.stop().await);
 }

@@ -45,7 +45,7 @@ async fn an_order_is_shown_as_its_events_tell() {
         assert!(order["links"].get("cancel").is_none(), "{order}");
 
         rig.refund(&id, 3998).await;
-        testkit::eventually(crate::rig::SOON, "the refund", async || {
+        testkit::eventually(service::testing::SOON, "the refund", async || {
             let order = rig.client().order(&id).await;
             order.text("/payment/refund/status") == "refunded"
                 && order.text("/payment/refund/refund_id") == "re_1"
@@ -79,7 +79,7 @@ async fn what_was_accepted_is_found_at_once_and_a_404_is_final() {
     // Inventory's requests stand in the same stream, but no order will ever reflect them.
     let adjustment_id = uuid::Uuid::nil();
     let adjust = AdjustStock { adjustment_id, sku: "A".to_owned(), change: StockChange::By(1), reason: None };
-    rig.publish(&adjust).await;
+    rig.streams.publish(&adjust).await;
     let unknown = rig.client().order("0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70").await.problem(404);
     assert!(unknown.text("/detail").contains("0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70"));
     rig.stop().await;
@@ -90,12 +90,12 @@ async fn an_order_placed_again_past_all_memory_of_the_broker_is_created_once() {
     let rig = Rig::start().await;
     let id = rig.client().place(&lamps("c-1", 1), &[]).await.expect(202).id();
     rig.client().order(&id).await.expect(200);
-    let wish: PlaceOrder = data(&rig.stored("REQUESTS", "requests.order.place").await[0]);
-    rig.publish(&wish).await;
+    let wish: PlaceOrder = data(&rig.streams.of("REQUESTS", "requests.order.place").await[0]);
+    rig.streams.publish(&wish).await;
     // An order placed after it is there, so it was decided on before.
     let next = rig.client().place(&lamps("c-1", 2), &[]).await.expect(202).id();
     rig.client().order(&next).await.expect(200);
-    let created = rig.stored("ORDERS", "orders.created").await;
+    let created = rig.streams.of("ORDERS", "orders.created").await;
     let ids: Vec<_> =
         created.iter().map(|message| data::<OrderCreated>(message).order_id.to_string()).collect();
     assert_eq!(ids, [id, next]);

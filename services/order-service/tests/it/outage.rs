@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use events::requests::{AdjustStock, StockChange};
 use messaging::log::{Log, PublishError};
 use runtime::Clock;
+use service::testing::SOON;
 use testkit::eventually;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     client::{Answer, lamps},
-    rig::{Replica, Rig, SOON, Setup, config, set_up},
+    rig::{Replica, Rig, config},
 };
 
 /// No request takes longer, whatever is away.
@@ -60,8 +61,8 @@ async fn without_a_broker_callers_are_sent_away_and_served_when_it_is_back() {
     rig.broker.restart().await.unwrap();
     let id = insist(&rig, "away").await.id();
     rig.until(&id, "awaiting_stock").await;
-    assert!(rig.stored("ORDERS", "orders.created").await.len() >= 2);
-    let placed = rig.stored("REQUESTS", "requests.order.place").await;
+    assert!(rig.streams.of("ORDERS", "orders.created").await.len() >= 2);
+    let placed = rig.streams.of("REQUESTS", "requests.order.place").await;
     assert_eq!(
         placed.iter().filter(|message| String::from_utf8_lossy(&message.payload).contains(&id)).count(),
         1
@@ -74,7 +75,8 @@ async fn a_broker_that_hangs_holds_nobody_for_ever() {
     let rig = Rig::start().await;
     rig.broker.pause().unwrap();
     // The signal is only sent by then; a busy machine lets the broker answer a little longer.
-    eventually(SOON, "silence", async || timeout(SILENCE, rig.log.extent("REQUESTS")).await.is_err()).await;
+    eventually(SOON, "silence", async || timeout(SILENCE, rig.streams.log.extent("REQUESTS")).await.is_err())
+        .await;
     let began = Instant::now();
     let answer = rig.client().place(&lamps("c-1", 1), &[("Idempotency-Key", "hung")]).await;
     assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
@@ -84,14 +86,15 @@ async fn a_broker_that_hangs_holds_nobody_for_ever() {
     // Stored or not, the key makes it one order.
     let id = insist(&rig, "hung").await.id();
     rig.until(&id, "awaiting_stock").await;
-    assert_eq!(rig.stored("REQUESTS", "requests.order.place").await.len(), 1);
-    assert_eq!(rig.stored("ORDERS", "orders.created").await.len(), 1);
+    assert_eq!(rig.streams.of("REQUESTS", "requests.order.place").await.len(), 1);
+    assert_eq!(rig.streams.of("ORDERS", "orders.created").await.len(), 1);
     rig.stop().await;
 }
 
 #[tokio::test]
 async fn when_there_is_no_room_callers_are_sent_away_until_there_is() {
-    let rig = Rig::start_with(Setup { max_bytes: 1 << 20, ..Setup::default() }).await;
+    let rig = Rig::start().await;
+    rig.streams.resize(1 << 20).await;
     let known = rig.client().place(&lamps("c-1", 1), &[]).await.expect(202).id();
     for length in [50_000, 1_000, 1] {
         let filler = AdjustStock {
@@ -101,7 +104,7 @@ async fn when_there_is_no_room_callers_are_sent_away_until_there_is() {
             reason: Some("x".repeat(length)),
         };
         let refused = loop {
-            if let Err(error) = rig.try_publish(&filler).await {
+            if let Err(error) = rig.streams.try_publish(&filler).await {
                 break error;
             }
         };
@@ -113,7 +116,7 @@ async fn when_there_is_no_room_callers_are_sent_away_until_there_is() {
     rig.client().impatient().cancel(&known, &[]).await.unavailable();
     rig.client().order(&known).await.expect(200);
 
-    set_up(&rig.log, 2 << 20).await;
+    rig.streams.resize(2 << 20).await;
     let id = insist(&rig, "full").await.id();
     rig.until(&id, "awaiting_stock").await;
     rig.stop().await;
@@ -135,7 +138,7 @@ async fn without_a_database_orders_are_taken_unless_their_key_needs_it() {
     keyed.unavailable();
     shown.unavailable();
     listed.unavailable();
-    assert_eq!(rig.last("REQUESTS").await, 0, "nobody knows whether the key was used before");
+    assert_eq!(rig.streams.last("REQUESTS").await, 0, "nobody knows whether the key was used before");
     let id = client.place(&lamps("c-1", 1), &[]).await.expect(202).id();
     rig.client().order(&id).await.expect(200);
     assert_eq!(client.get("/ready").await.code, 503);
@@ -172,6 +175,6 @@ async fn a_body_that_trickles_in_is_not_waited_for() {
         answer.contains("application/problem+json") && answer.contains("did not arrive within"),
         "{answer}"
     );
-    assert_eq!(rig.last("REQUESTS").await, 0);
+    assert_eq!(rig.streams.last("REQUESTS").await, 0);
     rig.stop().await;
 }

@@ -1,12 +1,10 @@
 //! Two replicas on one PostgreSQL: either may be asked anything.
 
 use projection::testing;
+use service::testing::SOON;
 use testkit::eventually;
 
-use crate::{
-    client::lamps,
-    rig::{Rig, SOON},
-};
+use crate::{client::lamps, rig::Rig};
 
 #[tokio::test]
 async fn either_of_two_replicas_places_shows_and_waits() {

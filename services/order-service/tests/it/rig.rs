@@ -1,36 +1,25 @@
 //! A broker that is set up, a database, and the service between them.
 
-use std::{
-    borrow::Cow,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
-
 use events::{
-    Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId,
+    EventData, OrderId, RawEnvelope, TraceId,
     inventory::{Shortage, StockRejected, StockReserved},
     payments::{PaymentCaptured, PaymentRefunded},
 };
-use messaging::{
-    jetstream::{ConnectOptions, JetStream},
-    log::{Ack, Log, Message, PublishError, Stored},
-    topology::{self, TopologyOptions},
-    trace::TraceContext,
-};
+use messaging::log::Stored;
 use order_service::Config;
 use projection::testing::{self, Database};
 use runtime::{Clock, Process};
-use service::{BrokerArgs, JournalArgs};
+use service::{
+    BrokerArgs, JournalArgs,
+    testing::{SOON, Streams, euros},
+};
 use testkit::{Broker, eventually};
 
 use crate::client::Client;
 
-/// Long enough for anything that is going to happen.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
-
 pub(crate) struct Rig {
     pub(crate) broker: Broker,
-    pub(crate) log: JetStream,
+    pub(crate) streams: Streams,
     pub(crate) database: Database,
     pub(crate) replica: Replica,
 }
@@ -45,14 +34,13 @@ pub(crate) struct Replica {
 pub(crate) struct Setup {
     pub(crate) database: Database,
     pub(crate) clock: Clock,
-    pub(crate) max_bytes: i64,
     /// Seconds.
     pub(crate) cancel_window: u64,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { database: testing::sqlite(), clock: Clock::system(), max_bytes: 64 << 20, cancel_window: 300 }
+        Self { database: testing::sqlite(), clock: Clock::system(), cancel_window: 300 }
     }
 }
 
@@ -67,16 +55,15 @@ impl Rig {
     }
 
     pub(crate) async fn start_with(setup: Setup) -> Self {
-        let Setup { database, clock, max_bytes, cancel_window } = setup;
+        let Setup { database, clock, cancel_window } = setup;
         let broker = testkit::broker().await;
-        let log = connect(&broker).await;
-        set_up(&log, max_bytes).await;
+        let streams = Streams::set_up(&broker.url()).await;
         let config = config(&broker.url(), database.url(), "order-1");
         let replica = Replica::start(Config { cancel_window, ..config }, clock).await;
-        let rig = Self { broker, log, database, replica };
+        let rig = Self { broker, streams, database, replica };
         rig.replica.ready().await;
         // Somebody leads the journal once there is a fence in it.
-        eventually(SOON, "a leader", async || rig.last("ORDERS").await > 0).await;
+        eventually(SOON, "a leader", async || rig.streams.last("ORDERS").await > 0).await;
         rig
     }
 
@@ -89,56 +76,25 @@ impl Rig {
         Replica::start(config(&self.broker.url(), self.database.url(), instance), Clock::system()).await
     }
 
-    pub(crate) async fn last(&self, stream: &str) -> u64 {
-        self.log.extent(stream).await.unwrap().last
-    }
-
-    /// What is stored in a stream under a subject.
-    pub(crate) async fn stored(&self, stream: &str, subject: &str) -> Vec<Stored> {
-        let mut found = Vec::new();
-        for sequence in 1..=self.last(stream).await {
-            found.extend(self.log.get(stream, sequence).await.unwrap());
-        }
-        found.retain(|message| message.subject == subject);
-        found
-    }
-
-    /// Publishes an event or request by hand, each time as another message.
-    pub(crate) async fn publish<D: EventData>(&self, data: &D) -> Ack {
-        self.try_publish(data).await.unwrap()
-    }
-
-    pub(crate) async fn try_publish<D: EventData>(&self, data: &D) -> Result<Ack, PublishError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
-        let envelope = Envelope {
-            id: events::ids::derive(&["test", D::TYPE, &count]),
-            kind: Cow::Borrowed(D::TYPE),
-            version: D::VERSION,
-            aggregate_id: Cow::Owned(data.aggregate_id()),
-            timestamp: Timestamp(1_700_000_000_000_000),
-            trace_id: TRACE,
-            causation_id: uuid::Uuid::nil(),
-            data,
-        };
-        self.log.publish(&Message::event(&envelope, &TraceContext::unsampled(TRACE)), None).await
-    }
-
     pub(crate) async fn reserve(&self, id: &str) {
         let lines = Vec::new();
         let (customer_id, payment_method) = ("c-1".to_owned(), "pm_card_visa".to_owned());
         let total = euros(1_999);
-        self.publish(&StockReserved { order_id: order(id), customer_id, lines, total, payment_method }).await;
+        self.streams
+            .publish(&StockReserved { order_id: order(id), customer_id, lines, total, payment_method })
+            .await;
     }
 
     pub(crate) async fn reject(&self, id: &str) {
         let shortage = Shortage { sku: "LAMP-BLUE".to_owned(), requested: 2, available: Some(1) };
-        self.publish(&StockRejected { order_id: order(id), shortages: vec![shortage] }).await;
+        self.streams.publish(&StockRejected { order_id: order(id), shortages: vec![shortage] }).await;
     }
 
     pub(crate) async fn capture(&self, id: &str, amount: i64) {
         let charge_id = format!("ch_{id}");
-        self.publish(&PaymentCaptured { order_id: order(id), charge_id, amount: euros(amount) }).await;
+        self.streams
+            .publish(&PaymentCaptured { order_id: order(id), charge_id, amount: euros(amount) })
+            .await;
     }
 
     pub(crate) async fn refund(&self, id: &str, amount: i64) {
@@ -149,7 +105,7 @@ impl Rig {
             refund_id: "re_1".to_owned(),
             amount: euros(amount),
         };
-        self.publish(&refunded).await;
+        self.streams.publish(&refunded).await;
     }
 
     /// Waits until the order is shown with this status, and gives it as it is then.
@@ -164,7 +120,7 @@ impl Rig {
     /// Stops the service, which must leave nothing behind, not even a message nobody could handle.
     pub(crate) async fn stop(self) {
         assert!(self.replica.process.stop().await, "everything in hand was finished");
-        assert_eq!(self.last("DEAD_LETTERS").await, 0);
+        assert_eq!(self.streams.last("DEAD_LETTERS").await, 0);
     }
 }
 
@@ -194,28 +150,8 @@ pub(crate) fn config(broker: &str, database: &str, instance: &str) -> Config {
     }
 }
 
-/// The trace of everything that a test publishes by hand.
-pub(crate) const TRACE: TraceId = TraceId([5; 16]);
-
-pub(crate) async fn set_up(log: &JetStream, max_bytes: i64) {
-    let options = TopologyOptions { max_bytes, ..TopologyOptions::default() };
-    topology::setup(log, &options).await.unwrap();
-}
-
-async fn connect(broker: &Broker) -> JetStream {
-    let options =
-        ConnectOptions { urls: broker.url(), service: "test".to_owned(), instance: "test".to_owned() };
-    let log = JetStream::connect(options).await.unwrap();
-    log.connected().wait_for(|connected| *connected).await.unwrap();
-    log
-}
-
 pub(crate) fn order(id: &str) -> OrderId {
     id.parse().unwrap()
-}
-
-pub(crate) fn euros(amount: i64) -> Money {
-    Money { amount, currency: "EUR".parse().unwrap() }
 }
 
 /// The trace of a stored message, by its envelope.

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use service::testing::SOON;
 use testkit::eventually;
 
 use crate::{
     client::{Answer, lamps},
-    rig::{Rig, SOON, data},
+    rig::{Rig, data},
 };
 
 #[tokio::test]
@@ -17,7 +18,7 @@ async fn the_answer_comes_when_the_order_is_settled() {
     let headers = [("Prefer", "wait=25"), ("Idempotency-Key", "k")];
     let settle = async {
         let id = eventually(SOON, "an order", async || {
-            let created = rig.stored("ORDERS", "orders.created").await;
+            let created = rig.streams.of("ORDERS", "orders.created").await;
             created.first().map(|message| data::<events::orders::OrderCreated>(message).order_id.to_string())
         })
         .await;
@@ -77,7 +78,7 @@ async fn nobody_waits_for_a_process_that_stops() {
             metrics.body.as_str().unwrap().contains("order_waiting_callers 1")
         })
         .await;
-        eventually(SOON, "its order", async || !rig.stored("ORDERS", "orders.created").await.is_empty())
+        eventually(SOON, "its order", async || !rig.streams.of("ORDERS", "orders.created").await.is_empty())
             .await;
         rig.replica.process.stop().await
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use events::{
-    EventData, RawEnvelope, TraceId,
+    EventData, RawEnvelope,
     catalogue::PAYMENT_CHARGE,
     orders::RefundRequested,
     payments::{PaymentCaptured, PaymentDeclined, PaymentEvent, PaymentRefunded},
@@ -11,9 +11,11 @@ use events::{
 use gateway_sim::Faults;
 use messaging::log::{Consumer, Delivery, Log};
 use payment_service::gateway::{ChargeOutcome, ChargeRequest, Gateway, HttpGateway};
+use service::testing::{SOON, TRACE, euros, event};
 use testkit::eventually;
+use uuid::Uuid;
 
-use crate::rig::{Rig, SOON, decode, euros, reserved};
+use crate::rig::{Rig, decode, reserved};
 
 #[tokio::test]
 async fn a_charge_and_its_refund_happen_once_however_often_they_are_delivered() {
@@ -21,7 +23,7 @@ async fn a_charge_and_its_refund_happen_once_however_often_they_are_delivered() 
     rig.publish(&reserved(1, "tok_visa"), 3).await;
     let payments = rig.payments(3).await;
     let raw = RawEnvelope::parse(&payments[0].payload).unwrap();
-    assert_eq!((raw.kind.as_ref(), raw.trace_id), (PaymentCaptured::TYPE, TraceId([5; 16])));
+    assert_eq!((raw.kind.as_ref(), raw.trace_id), (PaymentCaptured::TYPE, TRACE));
     assert!(payments[0].headers.get("traceparent").unwrap().contains(&raw.trace_id.to_string()));
     let events: Vec<_> = payments.iter().map(decode).collect();
     let PaymentEvent::Captured(captured) = &events[0] else { panic!("{:?}", events[0]) };
@@ -47,8 +49,11 @@ async fn a_charge_and_its_refund_happen_once_however_often_they_are_delivered() 
 #[tokio::test]
 async fn the_same_message_published_twice_is_one_payment() {
     let rig = Rig::started().await;
-    rig.publish(&reserved(1, "tok_visa"), 1).await;
-    rig.publish(&reserved(1, "tok_visa"), 1).await;
+    let charge = event(Uuid::from_u128(1), &reserved(1, "tok_visa"));
+    for duplicate in [false, true] {
+        let ack = rig.streams.log.publish(&charge, None).await.unwrap();
+        assert_eq!(ack.duplicate, duplicate);
+    }
     rig.publish(&reserved(2, "tok_expired_card"), 1).await;
     let mut payments: Vec<_> = rig.payments(2).await.iter().map(decode).collect();
     payments.sort_by_key(|payment| matches!(payment, PaymentEvent::Declined(_)));
@@ -68,7 +73,7 @@ async fn a_charge_whose_maker_crashed_is_found_by_the_next() {
     rig.publish(&reserved, 1).await;
 
     // Somebody takes the message twice and charges the card, but never gets to say so.
-    let mut crashing = rig.log.consume(PAYMENT_CHARGE.stream, PAYMENT_CHARGE.durable, 0);
+    let mut crashing = rig.streams.log.consume(PAYMENT_CHARGE.stream, PAYMENT_CHARGE.durable, 0);
     crashing.next().await.hand_back(Duration::ZERO).await.unwrap();
     let delivery = crashing.next().await;
     let gateway = HttpGateway::new(rig.gateway.base_url(), SOON).unwrap();
