@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
 use orderfleet::fleet::{Cancelled, Fleet, FleetEvent, FleetOptions, Phase, ServiceSpec, Stage};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
 /// A service in a few lines: answers 200 to everything, ends well on SIGTERM.
@@ -144,8 +146,9 @@ async fn an_unexpected_end_is_reported_and_the_others_run_on() -> anyhow::Result
     let (options, seen) = watched(options());
     let fleet = Fleet::start(options).await?;
     let audit = fleet.get("audit-service", 1)?;
-    let pid = audit.pid().map(|pid| pid.to_string()).unwrap_or_default();
-    assert!(tokio::process::Command::new("kill").args(["-9", &pid]).status().await?.success());
+    let pid = audit.pid().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).context("it runs")?;
+    // Not through the fleet, which would know that it had been asked to.
+    kill_process(pid, Signal::KILL)?;
     until_seen(&seen, "audit-service-1 died").await;
     assert!(fleet.get("order-service", 1)?.is_running());
     assert_eq!(fleet.shutdown().await?.len(), 3);
