@@ -1,9 +1,12 @@
 //! How a nats-server is to be run, and its first start.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use anyhow::{Context, bail};
@@ -22,6 +25,7 @@ pub struct Builder {
     pub(crate) sync_always: bool,
     pub(crate) config_extra: String,
     pub(crate) own_process_group: bool,
+    pub(crate) lock: Option<Arc<File>>,
 }
 
 impl Builder {
@@ -60,6 +64,14 @@ impl Builder {
     #[must_use]
     pub fn own_process_group(mut self, own: bool) -> Self {
         self.own_process_group = own;
+        self
+    }
+
+    /// A locked file that the server holds open (as its standard input): it stays locked for as long as the server
+    /// lives, also when the server outlives the caller. Default: none.
+    #[must_use]
+    pub fn lock(mut self, file: Arc<File>) -> Self {
+        self.lock = Some(file);
         self
     }
 

@@ -190,7 +190,11 @@ impl NatsServer {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let mut command = Command::new(&self.executable);
         command.arg("--config").arg(&config);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let stdin = match &self.options.lock {
+            Some(lock) => lock.try_clone()?.into(),
+            None => Stdio::null(),
+        };
+        command.stdin(stdin).stdout(log.try_clone()?).stderr(log);
         let spawned = if self.options.own_process_group {
             Process::spawn_in_own_group(command)
         } else {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// Configuration of the process itself; flattened beside the service's own.
 #[derive(Clone, Debug, clap::Args)]
@@ -104,6 +104,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn log_filter(text: &str) -> Result<String, String> {
+    // To the filter any other word is the name of a module, so that a mistyped level would silence everything.
+    let words = text.split(',').filter(|directive| !directive.contains(['=', '[', ':']));
+    for word in words {
+        if word.is_empty() || word.parse::<LevelFilter>().is_err() {
+            let levels = "off, error, warn, info, debug or trace";
+            return Err(format!("{word:?} is no level; use {levels}, or module=level"));
+        }
+    }
     EnvFilter::builder().parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
@@ -123,6 +131,11 @@ mod tests {
     #[test]
     fn log_filter_refuses_what_it_cannot_read() {
         assert!(log_filter("info,messaging=warn").is_ok());
-        assert!(log_filter("info,messaging=loud").is_err());
+        for level in ["off", "warn", "WARN", "trace", "messaging=debug", "info,messaging::journal=debug"] {
+            assert!(log_filter(level).is_ok(), "{level:?} was refused");
+        }
+        for bad in ["", "loud", "info,", "info,messaging=loud", "info,messaging"] {
+            assert!(log_filter(bad).is_err(), "{bad:?} was accepted");
+        }
     }
 }

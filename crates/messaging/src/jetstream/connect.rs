@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{Event, jetstream};
+use async_nats::{Event, ServerAddr, jetstream};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -47,9 +47,9 @@ impl JetStream {
         let addresses = options
             .urls
             .split(',')
-            .map(|url| url.trim().parse())
-            .collect::<Result<Vec<async_nats::ServerAddr>, _>>()
-            .map_err(|_| ConnectError::BadAddress(options.urls.clone()))?;
+            .map(|url| url.trim().parse().ok().filter(|address: &ServerAddr| !address.host().is_empty()))
+            .collect::<Option<Vec<ServerAddr>>>()
+            .ok_or_else(|| ConnectError::BadAddress(options.urls.clone()))?;
         let (connected, watching) = watch::channel(false);
         let client = async_nats::ConnectOptions::new()
             .name(format!("{}/{}", options.service, options.instance))

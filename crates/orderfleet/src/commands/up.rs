@@ -14,6 +14,9 @@ use logs::Logs;
 /// How often the log files are looked at; below what a person notices.
 const LOG_POLL: Duration = Duration::from_millis(100);
 
+/// More than a machine that also runs everything else has use for.
+const MOST_REPLICAS: usize = 16;
+
 pub(super) const LONG: &str = "\
 Run the whole fleet here: compiles what is needed, gets nats-server, starts broker, card gateway and the five services,
 waits until all are ready, prints their addresses, and then shows what the services log. Ctrl-C stops everything in
@@ -125,8 +128,10 @@ fn options(args: Args, context: &Context) -> anyhow::Result<FleetOptions> {
 
 pub(super) fn replicas(text: &str) -> Result<(String, usize), String> {
     let (service, count) = text.split_once('=').ok_or("expected SERVICE=COUNT, e.g. order-service=2")?;
-    let count = count.parse().map_err(|_| format!("{count:?} is not a number"))?;
-    Ok((service.to_owned(), count))
+    match count.parse() {
+        Ok(count @ 0..=MOST_REPLICAS) => Ok((service.to_owned(), count)),
+        Ok(_) | Err(_) => Err(format!("{count:?} is not a number of replicas from 0 to {MOST_REPLICAS}")),
+    }
 }
 
 fn variable(text: &str) -> Result<(String, String, String), String> {
@@ -143,8 +148,11 @@ mod tests {
     #[test]
     fn settings_are_read_or_explained() {
         assert_eq!(replicas("order-service=2"), Ok(("order-service".to_owned(), 2)));
-        assert_eq!(replicas("order-service=two"), Err("\"two\" is not a number".to_owned()));
-        assert!(replicas("order-service").is_err());
+        assert_eq!(
+            replicas("order-service=two"),
+            Err("\"two\" is not a number of replicas from 0 to 16".to_owned())
+        );
+        assert!(replicas("order-service").is_err() && replicas("order-service=17").is_err());
         let set = variable("order-service:URL=http://a=b");
         assert_eq!(set, Ok(("order-service".to_owned(), "URL".to_owned(), "http://a=b".to_owned())));
         assert!(variable("LOG_LEVEL=debug").is_err());

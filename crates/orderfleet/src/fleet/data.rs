@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, bail, ensure};
@@ -16,7 +17,7 @@ const MARKER: &str = "fleet.lock";
 #[derive(Debug)]
 pub(super) struct OpenDir {
     path: PathBuf,
-    _lock: File,
+    lock: Arc<File>,
     _temporary: Option<tempfile::TempDir>,
 }
 
@@ -48,12 +49,18 @@ impl OpenDir {
             fs::remove_dir_all(&logs).with_context(|| format!("cannot remove {}", logs.display()))?;
         }
         fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
-        Ok(Self { path, _lock: lock, _temporary: temporary })
+        Ok(Self { path, lock: Arc::new(lock), _temporary: temporary })
     }
 
     /// The directory itself.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The lock on the directory. Whoever holds it open keeps other fleets out: every process of the fleet does, so
+    /// that what survives a killed owner does not lose its files to the next one.
+    pub(super) fn lock(&self) -> Arc<File> {
+        Arc::clone(&self.lock)
     }
 
     /// The log file of the instance called `name`.
@@ -73,7 +80,10 @@ fn take(path: &Path) -> anyhow::Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            bail!("another fleet is running in {}; stop it, or choose another --data-dir", path.display())
+            bail!(
+                "another fleet is running in {}, or what is left of one; stop it, or choose another --data-dir",
+                path.display()
+            )
         }
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", marker.display()))
@@ -112,6 +122,21 @@ mod tests {
         assert!(message.is_some_and(|text| text.contains("another fleet is running")));
         drop(open);
         OpenDir::open(&kept(&path, false))?;
+        Ok(())
+    }
+
+    #[test]
+    fn what_survives_its_owner_keeps_the_directory() -> anyhow::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let open = OpenDir::open(&kept(dir.path(), false))?;
+        let mut orphan =
+            std::process::Command::new("sleep").arg("600").stdin(open.lock().try_clone()?).spawn()?;
+        drop(open);
+        let refusal = OpenDir::open(&kept(dir.path(), true)).err().map(|error| error.to_string());
+        orphan.kill()?;
+        orphan.wait()?;
+        assert!(refusal.is_some_and(|text| text.contains("what is left of one")));
+        OpenDir::open(&kept(dir.path(), true))?;
         Ok(())
     }
 

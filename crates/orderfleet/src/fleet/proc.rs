@@ -1,9 +1,9 @@
 //! One process of the fleet, for its whole life: it may die and be started again many times.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::ExitStatus,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -35,6 +35,8 @@ pub(super) struct Launch {
     pub(super) env: Vec<(String, String)>,
     pub(super) port: u16,
     pub(super) log: PathBuf,
+    /// The lock on the fleet's directory, which the process holds open.
+    pub(super) lock: Arc<File>,
     pub(super) own_group: bool,
     pub(super) ready_within: Duration,
     pub(super) observer: Observer,
@@ -230,7 +232,7 @@ impl Proc {
         let log = log.with_context(|| format!("cannot write {}", launch.log.display()))?;
         let mut command = Command::new(&launch.program);
         command.args(&launch.args).envs(launch.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.stdin(self.launch.lock.try_clone()?).stdout(log.try_clone()?).stderr(log);
         let spawned =
             if launch.own_group { Process::spawn_in_own_group(command) } else { Process::spawn(command) };
         spawned.with_context(|| format!("cannot run {}", launch.program.display()))

@@ -73,7 +73,7 @@ async fn prepare(options: &FleetOptions, plan: &Plan, dir: &OpenDir) -> anyhow::
     }
     compile(&ours, options.build, &dir.log("cargo-build")).await?;
     options.observer.phase(Phase::Broker);
-    let broker = options.broker.clone().store_dir(dir.path().join("nats")).port(plan.broker);
+    let broker = options.broker.clone().store_dir(dir.path().join("nats")).port(plan.broker).lock(dir.lock());
     let broker = broker.own_process_group(options.own_process_groups).start().await?;
     options.observer.tell(&FleetEvent::Ready { name: BROKER.to_owned(), url: broker.url() });
     Ok(broker)
@@ -140,6 +140,7 @@ fn launch(
         env: environment(fleet, spec, &name, port, gateway_port),
         port,
         log: fleet.dir.log(&name),
+        lock: fleet.dir.lock(),
         own_group: fleet.options.own_process_groups,
         ready_within: fleet.options.ready_within,
         observer: fleet.options.observer.clone(),
