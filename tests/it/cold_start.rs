@@ -5,10 +5,7 @@ use messaging::log::Log;
 use orderfleet::fleet::{FleetOptions, Proc};
 use testkit::eventually;
 
-use crate::shop::{SOON, Shop, busy_day, lamps, log};
-
-/// The journals, and who writes them.
-const JOURNALS: [(&str, &str); 2] = [("order-service", "ORDERS"), ("inventory-service", "INVENTORY")];
+use crate::shop::{JOURNALS, SOON, Shop, busy_day, lamps, log};
 
 #[tokio::test]
 async fn journals_start_from_a_snapshot_and_the_tail_and_past_unreadable_ones() -> anyhow::Result<()> {

@@ -6,10 +6,8 @@ use anyhow::ensure;
 use orderfleet::fleet::FleetOptions;
 use testkit::eventually;
 
-use crate::shop::{SOON, Shop, busy_day, leads, writers};
+use crate::shop::{JOURNALS, SOON, Shop, busy_day, leads, writers};
 
-/// The journals, and who writes them.
-const JOURNALS: [(&str, &str); 2] = [("order-service", "ORDERS"), ("inventory-service", "INVENTORY")];
 /// A standby takes over when it has heard nothing for so long.
 const LEASE: Duration = Duration::from_secs(3);
 /// How long the standby may take after its leader died: the lease, and a little.

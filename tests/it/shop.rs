@@ -18,6 +18,9 @@ use testkit::eventually;
 
 /// How long a condition may take that is met at once on an idle machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// The journals, and who writes them.
+pub(crate) const JOURNALS: [(&str, &str); 2] =
+    [("order-service", "ORDERS"), ("inventory-service", "INVENTORY")];
 /// How long everything may take to finish when the load is over.
 const SETTLE: Duration = Duration::from_secs(120);
 
@@ -72,7 +75,6 @@ impl Shop {
         let (count, first) = (results.surprise_count, &results.surprises);
         ensure!(count == 0, "{count} unexpected answers: {first:#?}");
         let report = self.verify(results.accepted.clone()).await?;
-        ensure!(report.summary.orders >= results.accepted.len() as u64, "orders are missing: {report:#?}");
         Ok((results, report))
     }
 

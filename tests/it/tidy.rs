@@ -199,7 +199,7 @@ fn nothing_is_left_over() {
         offences
             .extend(banned.iter().filter(|mark| text.contains(**mark)).map(|mark| format!("{name}: {mark}")));
         let is_test = name.starts_with("tests/") || name.contains("/tests/");
-        if is_test && text.contains("\u{73}leep(") && !name.ends_with("tests/process/probe.rs") {
+        if is_test && text.contains("\u{73}leep(") {
             offences.push(format!("{name} sleeps; wait for a condition with a deadline"));
         }
     }

@@ -8,7 +8,6 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     plan::Plan,
@@ -46,7 +45,6 @@ pub struct Progress {
 pub struct Load {
     driver: JoinSet<Results>,
     progress: watch::Receiver<Progress>,
-    stop: CancellationToken,
 }
 
 impl Load {
@@ -54,10 +52,9 @@ impl Load {
     #[must_use]
     pub fn start(plan: Plan, clients: Vec<OrderClient>, options: Options) -> Self {
         let (told, progress) = watch::channel(Progress::default());
-        let stop = CancellationToken::new();
         let mut driver = JoinSet::new();
-        driver.spawn(drive(plan, clients, options, stop.clone(), told));
-        Self { driver, progress, stop }
+        driver.spawn(drive(plan, clients, options, told));
+        Self { driver, progress }
     }
 
     /// How far it has come, now and whenever that changes.
@@ -70,11 +67,6 @@ impl Load {
     pub async fn accepted(&self, count: u64) {
         // An error means that the load is over.
         self.progress.clone().wait_for(|progress| progress.accepted >= count).await.ok();
-    }
-
-    /// Places no further order. Those already placed are followed to their end.
-    pub fn stop(&self) {
-        self.stop.cancel();
     }
 
     /// Waits for the last decision.
@@ -91,7 +83,6 @@ async fn drive(
     plan: Plan,
     clients: Vec<OrderClient>,
     options: Options,
-    stop: CancellationToken,
     progress: watch::Sender<Progress>,
 ) -> Results {
     let clients: Arc<[OrderClient]> = clients.into();
@@ -100,10 +91,7 @@ async fn drive(
     let start = Instant::now();
     for (number, order) in plan.orders().enumerate() {
         let due = start + order.due;
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = sleep_until(due) => {}
-        }
+        sleep_until(due).await;
         // The semaphore is never closed.
         let Ok(slot) = slots.clone().acquire_owned().await else { break };
         let shopper = Shopper::new(clients.clone(), number, due, options.patience, progress.clone());

@@ -1,6 +1,6 @@
 //! What came of a load, as the callers saw it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use events::OrderId;
 use hdrhistogram::Histogram;
@@ -17,8 +17,6 @@ pub struct Results {
     pub accepted: Vec<OrderId>,
     /// One of those that were confirmed, to look at.
     pub example: Option<OrderId>,
-    /// Orders by how they ended, such as `confirmed` or `cancelled: out_of_stock`.
-    pub outcomes: BTreeMap<String, u64>,
     /// From the moment an order was due until it was accepted.
     pub acceptance: Latency,
     /// From the moment an order was due until its caller could read that it is confirmed or cancelled.
@@ -71,10 +69,6 @@ impl Latency {
 }
 
 impl Results {
-    pub(super) fn ended(&mut self, how: String) {
-        *self.outcomes.entry(how).or_default() += 1;
-    }
-
     pub(super) fn surprise(&mut self, what: String) {
         self.surprise_count += 1;
         if self.surprises.len() < MOST_SURPRISES {

@@ -38,7 +38,7 @@ pub(super) struct Shopper {
 #[derive(Debug, Default)]
 pub(super) struct Report {
     accepted: Option<(OrderId, Duration)>,
-    decided: Option<(String, Duration)>,
+    decided: Option<Duration>,
     confirmed: bool,
     retries: u64,
     surprises: Vec<String>,
@@ -53,8 +53,7 @@ impl Report {
             results.accepted.push(order_id);
             results.acceptance.record(after);
         }
-        if let Some((how, after)) = self.decided {
-            results.ended(how);
+        if let Some(after) = self.decided {
             results.decision.record(after);
         }
         results.retries += self.retries;
@@ -125,12 +124,8 @@ impl Shopper {
             Twist::None | Twist::Repeat(_) | Twist::CancelLate => {}
         }
         let Some(decided) = self.decision(order_id).await else { return };
-        let how = match &decided.reason {
-            Some(reason) => format!("{}: {reason}", decided.status.as_str()),
-            None => decided.status.as_str().to_owned(),
-        };
         self.report.confirmed = decided.status == OrderStatus::Confirmed;
-        self.report.decided = Some((how, self.due.elapsed()));
+        self.report.decided = Some(self.due.elapsed());
         if order.twist == Twist::CancelLate && decided.status == OrderStatus::Confirmed {
             self.cancel(order_id).await;
         }

@@ -20,7 +20,7 @@ use tokio::{
 const SCRIPT: &str = r#"
 set -eu
 trap '' HUP INT TERM
-directory=$(mktemp -d "${TMPDIR:-/tmp}/postgres-test.XXXXXX")
+directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cd "$directory"
 "$1/initdb" -D data -U fleet -A trust -E UTF8 --locale=C --no-sync >initdb.log 2>&1 || { cat initdb.log >&2; exit 1; }

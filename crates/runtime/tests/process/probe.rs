@@ -1,9 +1,13 @@
 //! A service for the tests of this crate: it behaves, or misbehaves, as its command line says.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use anyhow::Context;
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    routing::{get, post},
+};
 use clap::ValueEnum;
 use runtime::{ConfigError, Process};
 use tracing::{Instrument, info, info_span};
@@ -85,7 +89,7 @@ async fn run_loop(behaviour: Behaviour, process: Process) -> anyhow::Result<()> 
 }
 
 fn api() -> Router {
-    Router::new().route("/orders/{id}", get(order)).route("/slow", get(slow)).route("/panic", get(panicking))
+    Router::new().route("/orders/{id}", get(order)).route("/echo", post(echo)).route("/panic", get(panicking))
 }
 
 async fn order() -> &'static str {
@@ -94,11 +98,10 @@ async fn order() -> &'static str {
     "found"
 }
 
-/// Long enough for a test to notice that it is in flight and to tell the process to stop.
-async fn slow() -> &'static str {
-    info!("slow request begun");
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    "done"
+/// In flight for as long as its caller keeps the body back.
+async fn echo(body: Body) -> Bytes {
+    info!("echo begun");
+    to_bytes(body, usize::MAX).await.unwrap_or_default()
 }
 
 async fn panicking() -> &'static str {

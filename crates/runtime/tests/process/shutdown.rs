@@ -39,10 +39,12 @@ async fn draining_shows_at_once_and_ends_with_the_last_task() {
 fn a_request_in_flight_is_finished() {
     let mut probe = serving(&[]);
     let mut exchange = TcpStream::connect(probe.address()).expect("it listens");
-    exchange.write_all(b"GET /slow HTTP/1.1\r\nHost: probe\r\n\r\n").expect("the request is sent");
-    probe.wait_for("slow request begun");
-
-    let ended = probe.terminate();
+    let head = "POST /echo HTTP/1.1\r\nHost: probe\r\nContent-Length: 4\r\n\r\n";
+    exchange.write_all(head.as_bytes()).expect("the request is sent");
+    probe.wait_for("echo begun");
+    probe.signal("TERM");
+    probe.wait_for("shutdown requested");
+    exchange.write_all(b"done").expect("the connection stands");
 
     let mut response = String::new();
     exchange.read_to_string(&mut response).expect("the response is text");
@@ -50,6 +52,7 @@ fn a_request_in_flight_is_finished() {
         response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\ndone"),
         "{response:?}"
     );
+    let ended = probe.end();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
 

@@ -271,15 +271,19 @@ fn settled_orders_are_forgotten_after_their_window() {
     }
 }
 
+/// The order is confirmed, and another one, with this id, is accepted after it.
+fn confirmed_before(other: OrderId) -> Orders {
+    let mut orders = confirmed();
+    let events = orders.on_place(&PlaceOrder { order_id: other, ..place() });
+    take(&mut orders, later(2), events);
+    orders
+}
+
 /// The leader was away while payments and requests waited. It reads the payments first.
 #[test]
 fn an_order_that_was_confirmed_late_can_be_cancelled_in_its_window() {
-    let mut orders = awaiting();
-    let events = orders.on_captured(&captured("ch_1", 700));
-    take(&mut orders, later(1), events);
     let other = OrderId(Uuid::from_u128(77));
-    let events = orders.on_place(&PlaceOrder { order_id: other, ..place() });
-    take(&mut orders, later(2), events);
+    let mut orders = confirmed_before(other);
     let events = orders.on_captured(&PaymentCaptured { order_id: other, ..captured("ch_2", 700) });
     take(&mut orders, later(3_600), events);
     // This request was accepted a minute after the order was confirmed.
@@ -292,12 +296,7 @@ fn an_order_that_was_confirmed_late_can_be_cancelled_in_its_window() {
 /// A leader's clock that runs ahead expires orders early, and no more than that.
 #[test]
 fn an_expiry_in_the_future_makes_nobody_forgotten() {
-    let mut orders = awaiting();
-    let events = orders.on_captured(&captured("ch_1", 700));
-    take(&mut orders, later(1), events);
-    let other = OrderId(Uuid::from_u128(77));
-    let events = orders.on_place(&PlaceOrder { order_id: other, ..place() });
-    take(&mut orders, later(2), events);
+    let mut orders = confirmed_before(OrderId(Uuid::from_u128(77)));
     let ahead = later(2).after(WINDOWS.deadline);
     for (event, trace) in orders.expire(ahead, 9) {
         orders.apply(&event, ahead, trace, WINDOWS);

@@ -45,11 +45,8 @@ pub(super) async fn find(
     let patience = wait.map(|wait| Patience::new(&api, order_id, wait, arrived));
     let mut order = api.find(order_id).await?;
     if let Some(patience) = patience.as_ref().filter(|_| !order.stage.is_settled()) {
-        order = match api.until_settled(patience).await {
-            Some(settled) => settled,
-            // It has come as far as it has by now.
-            None => api.find(order_id).await?,
-        };
+        api.wait_out(patience).await;
+        order = api.find(order_id).await?;
     }
     let mut response = Json(OrderView::from(order)).into_response();
     if let Some(patience) = &patience {

@@ -45,14 +45,20 @@ impl Api {
             if let Some(order) = self.look_if_settled(patience.order_id).await {
                 return Some(order);
             }
-            tokio::select! {
-                () = patience.waiting.settled() => {}
-                () = sleep_until(patience.deadline) => {}
-                () = self.stop.cancelled() => {}
-            }
+            self.wait_out(patience).await;
             self.look_if_settled(patience.order_id).await
         };
         timeout_at(patience.deadline + LAST_LOOK, settled).await.unwrap_or_default()
+    }
+
+    /// Waits until the order is settled, the time is up, or the process stops. Whoever looked at the order before
+    /// `patience` began has to look again first: one that was settled by then wakes nobody.
+    pub(super) async fn wait_out(&self, patience: &Patience) {
+        tokio::select! {
+            () = patience.waiting.settled() => {}
+            () = sleep_until(patience.deadline) => {}
+            () = self.stop.cancelled() => {}
+        }
     }
 
     async fn look_if_settled(&self, order_id: OrderId) -> Option<Order> {

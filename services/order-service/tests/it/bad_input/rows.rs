@@ -139,7 +139,7 @@ fn wrong_fields(table: &mut Table<'_>) {
         table.field(why, "/customer_id", value);
     }
     for (why, value) in [
-        ("an unknown currency", json!("XXX")),
+        ("an unknown currency", json!("XTS")),
         ("a currency in small letters", json!("eur")),
         ("a number as currency", json!(978)),
     ] {
