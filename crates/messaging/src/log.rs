@@ -5,6 +5,8 @@
 //! is stored whole or not at all, and a publish that failed as [`PublishError::Unknown`] may have been
 //! stored all the same.
 
+mod attempts;
+
 use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
@@ -12,6 +14,8 @@ use events::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::headers::Headers;
+
+pub use attempts::Attempts;
 
 /// A message to store.
 #[derive(Debug, Clone)]
@@ -141,8 +145,29 @@ pub trait Log: Clone + Send + Sync + 'static {
     /// Reads the messages after a sequence, in order, for ever; `subjects` empty means all.
     fn read(&self, stream: &str, subjects: &[&str], after: u64) -> Self::Reader;
 
-    /// Takes part in a durable consumer, holding at most about `prefetch` messages beyond those asked for.
-    fn consume(&self, stream: &str, durable: &str, prefetch: usize) -> Self::Consumer;
+    /// Takes part in a durable consumer.
+    fn consume(&self, stream: &str, durable: &str) -> Self::Consumer;
+
+    /// Remembers the attempts at a message, for whoever is handed it next. Replaces what was remembered.
+    ///
+    /// # Errors
+    /// The broker is out of reach or its store is full; nothing or all of it was stored.
+    fn save_attempts(
+        &self,
+        durable: &str,
+        sequence: u64,
+        attempts: &Attempts,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// What is remembered of the attempts at a message, asked of the broker's leader.
+    ///
+    /// # Errors
+    /// The broker is out of reach.
+    fn load_attempts(
+        &self,
+        durable: &str,
+        sequence: u64,
+    ) -> impl Future<Output = Result<Option<Attempts>, Unavailable>> + Send;
 
     /// Says that this process leads a journal. Lost without notice when nobody listens.
     fn beat(&self, journal: &str, beat: &Beat) -> impl Future<Output = ()> + Send;
@@ -201,11 +226,14 @@ pub trait Consumer: Send + 'static {
     /// What it hands out.
     type Delivery: Delivery;
 
-    /// Waits for the next message. Cancel safe. Reconnects by itself.
-    fn next(&mut self) -> impl Future<Output = Self::Delivery> + Send;
+    /// Waits for at least one message, then gives what has arrived, at most `most`. Never has more than
+    /// that many on their way: messages wait in the stream, where another member can take them.
+    ///
+    /// Cancel safe: what arrived is given by the next call or by [`leave`](Self::leave). Reconnects by itself.
+    fn next(&mut self, most: usize) -> impl Future<Output = Vec<Self::Delivery>> + Send;
 
-    /// Takes no more messages; gives those that have arrived and were not asked for.
-    fn leave(self) -> Vec<Self::Delivery>;
+    /// Takes no more messages; gives those that were still on their way, which takes about a second at most.
+    fn leave(self) -> impl Future<Output = Vec<Self::Delivery>> + Send;
 }
 
 /// A message handed to a worker, to be settled exactly once.

@@ -19,6 +19,7 @@ pub struct Metrics {
     pub(crate) journal_sequence: IntGaugeVec,
     pub(crate) journal_transitions: IntCounterVec,
     pub(crate) process_seconds: HistogramVec,
+    attempts: IntCounterVec,
     pub(crate) in_flight: IntGaugeVec,
     pub(crate) backlog: IntGaugeVec,
     pub(crate) dead_letters: IntCounterVec,
@@ -90,6 +91,12 @@ impl Metrics {
                 &["consumer", "outcome"],
                 SECONDS,
             )?,
+            attempts: counter(
+                "worker_attempts_total",
+                "Attempts at messages, by consumer and how they ended: done, failed (counts towards the \
+                 limit), held, rejected; and handed_back: a delivery that counts as none",
+                &["consumer", "outcome"],
+            )?,
             in_flight: gauge("messaging_in_flight", "Messages being handled, by consumer", &["consumer"])?,
             backlog: gauge(
                 "messaging_backlog",
@@ -102,5 +109,10 @@ impl Metrics {
                 &["service", "cause"],
             )?,
         })
+    }
+
+    /// Counts an attempt of a worker by how it ended.
+    pub(crate) fn attempt(&self, consumer: &str, outcome: &str) {
+        self.attempts.with_label_values(&[consumer, outcome]).inc();
     }
 }

@@ -150,7 +150,8 @@ impl<G: Gateway> Payments<G> {
         let was_unsettled = self.unsettled().contains(&message);
         // A message put back by an operator is new to its stream; its envelope still tells how old it is.
         let since = received.message.timestamp.min(received.envelope.timestamp);
-        let first = !was_unsettled && is_first_attempt(received.attempt, (self.clock)().since(since));
+        let untried = !was_unsettled && !received.repeated;
+        let first = untried && is_first_attempt(received.attempt, (self.clock)().since(since));
         let answer = self.when_available(|| call(first)).await.map_err(|error| self.setback(message, error));
         let held = matches!(answer, Err(Outcome::Hold { .. }));
         if was_unsettled && !held {

@@ -1,153 +1,173 @@
 //! Durable consumers: one of several members sharing a stream, settling each message explicitly.
+//!
+//! It asks the server itself, because the client's own stream of messages cannot be left without losing
+//! what is on its way: each loss would look like a crash with that message in hand. Every request ends
+//! within [`EXPIRES`], so leaving is to ask for no more and to wait for the end of what was asked for.
 
 use std::time::Duration;
 
-use async_nats::{Client, Subject, jetstream::consumer::pull};
+use async_nats::{StatusCode, Subject, Subscriber};
 use futures_util::{FutureExt, StreamExt};
+use tokio::{sync::watch, time::Instant};
 use tracing::debug;
 
-use super::{JetStream, reader::stored, timestamp, unavailable};
-use crate::log::{Consumer, Delivery, Stored, Unavailable};
+use super::{JetStream, JetStreamDelivery, unavailable};
+use crate::log::{Consumer, Unavailable};
 
-/// How long a pull stays open.
-const PULL_EXPIRES: Duration = Duration::from_secs(5);
-/// Two missed heartbeats end the pull, and another is made.
-const PULL_HEARTBEAT: Duration = Duration::from_secs(1);
-/// Pause before the pull is made anew after a failure.
+/// How long the server may keep a request for messages.
+const EXPIRES: Duration = Duration::from_secs(1);
+/// A request is lost of whose end nothing was heard for so much longer.
+const OVERDUE: Duration = Duration::from_secs(2);
+/// Pause before the subscription is made anew after a failure.
 const REOPEN_DELAY: Duration = Duration::from_millis(100);
-/// Longest wait for the client to take an answer; it has no limit of its own while the broker is away.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many of the messages asked for the server did not have in time.
+const PENDING_MESSAGES: &str = "Nats-Pending-Messages";
 
 /// One member of a durable consumer.
 pub struct JetStreamConsumer {
     js: JetStream,
     stream: String,
     durable: String,
-    prefetch: usize,
-    messages: Option<pull::Stream>,
+    connected: watch::Receiver<bool>,
+    pull: Option<Pull>,
+}
+
+/// A private inbox, and what was asked to be sent there.
+struct Pull {
+    inbox: Subject,
+    arrivals: Subscriber,
+    /// Messages asked for that have neither come nor been refused.
+    owed: usize,
+    /// When the last request is over, at the latest.
+    over_by: Instant,
+}
+
+/// What comes in.
+enum Arrival {
+    Message(JetStreamDelivery),
+    /// A request is over; so many messages of it will not come.
+    Over(usize),
 }
 
 impl JetStreamConsumer {
-    pub(super) fn new(js: JetStream, stream: &str, durable: &str, prefetch: usize) -> Self {
-        let (stream, durable) = (stream.to_owned(), durable.to_owned());
-        Self { js, stream, durable, prefetch: prefetch.max(1), messages: None }
+    pub(super) fn new(js: JetStream, stream: &str, durable: &str) -> Self {
+        let (stream, durable, connected) = (stream.to_owned(), durable.to_owned(), js.connected());
+        Self { js, stream, durable, connected, pull: None }
     }
 
-    async fn reopen(&self) -> Result<pull::Stream, Unavailable> {
-        let consumer: async_nats::jetstream::consumer::PullConsumer = self
-            .js
-            .context
-            .get_consumer_from_stream(&self.durable, &self.stream)
-            .await
-            .map_err(unavailable)?;
-        consumer
-            .stream()
-            .max_messages_per_batch(self.prefetch)
-            .expires(PULL_EXPIRES)
-            .heartbeat(PULL_HEARTBEAT)
-            .messages()
-            .await
-            .map_err(unavailable)
+    /// Asks for messages until `most` are on their way.
+    async fn ask(&mut self, most: usize) -> Result<(), Unavailable> {
+        if self.pull.is_none() {
+            self.connected.wait_for(|connected| *connected).await.map_err(unavailable)?;
+            self.connected.mark_unchanged();
+            let inbox = Subject::from(self.js.client.new_inbox());
+            let arrivals = self.js.client.subscribe(inbox.clone()).await.map_err(unavailable)?;
+            self.pull = Some(Pull { inbox, arrivals, owed: 0, over_by: Instant::now() });
+        }
+        let Some(pull) = &mut self.pull else { return Err(unavailable("no subscription")) };
+        // In halves, not one by one: a request costs the server more than a message.
+        if pull.owed == 0 || pull.owed < most / 2 {
+            let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", self.stream, self.durable);
+            let batch = most - pull.owed;
+            let request = serde_json::json!({ "batch": batch, "expires": EXPIRES.as_nanos() as u64 });
+            let sent =
+                self.js.client.publish_with_reply(subject, pull.inbox.clone(), request.to_string().into());
+            sent.await.map_err(unavailable)?;
+            pull.owed += batch;
+            pull.over_by = Instant::now() + EXPIRES + OVERDUE;
+        }
+        Ok(())
     }
 
-    fn delivery(&self, message: async_nats::jetstream::Message) -> Result<JetStreamDelivery, Unavailable> {
-        let reply = message.reply.clone().ok_or_else(|| unavailable("a message without reply subject"))?;
-        let info = message.info().map_err(unavailable)?;
-        let (sequence, at) = (info.stream_sequence, timestamp(info.published));
-        let deliveries = u64::try_from(info.delivered).unwrap_or(1);
-        let backlog = info.pending;
-        let message = stored(message, sequence, at);
-        let client = self.js.client.clone();
-        Ok(JetStreamDelivery { message, stream: self.stream.clone(), deliveries, backlog, reply, client })
+    /// Waits for one thing to come in.
+    async fn arrival(&mut self, most: usize) -> Result<Arrival, Unavailable> {
+        self.ask(most).await?;
+        let Some(Pull { arrivals, over_by, .. }) = &mut self.pull else {
+            return Err(unavailable("no subscription"));
+        };
+        let message = tokio::select! {
+            biased;
+            message = arrivals.next() => message.ok_or_else(|| unavailable("the subscription ended")),
+            // What was asked for over a connection that broke does not come over the next one.
+            _ = self.connected.changed() => Err(unavailable("the connection broke")),
+            () = tokio::time::sleep_until(*over_by) => Err(unavailable("the request was lost")),
+        };
+        self.note(message?)
+    }
+
+    fn note(&mut self, message: async_nats::Message) -> Result<Arrival, Unavailable> {
+        let arrival = match message.status {
+            None => Arrival::Message(JetStreamDelivery::new(&self.js, &self.stream, message)?),
+            Some(StatusCode::TIMEOUT) => {
+                let headers = message.headers.unwrap_or_default();
+                let missing = headers.get(PENDING_MESSAGES).and_then(|count| count.as_str().parse().ok());
+                Arrival::Over(missing.ok_or_else(|| unavailable("a request ended without a count"))?)
+            }
+            Some(status) => {
+                let why = message.description.unwrap_or_default();
+                return Err(Unavailable(format!("{status} {why}")));
+            }
+        };
+        if let Some(pull) = &mut self.pull {
+            let settled = if let Arrival::Over(missing) = arrival { missing } else { 1 };
+            pull.owed = pull.owed.saturating_sub(settled);
+        }
+        Ok(arrival)
+    }
+
+    /// What has come in already, if anything.
+    fn at_hand(&mut self) -> Option<Result<Arrival, Unavailable>> {
+        let message = self.pull.as_mut()?.arrivals.next().now_or_never()??;
+        Some(self.note(message))
+    }
+
+    async fn gather(&mut self, most: usize) -> Result<Vec<JetStreamDelivery>, Unavailable> {
+        let Arrival::Message(first) = self.arrival(most).await? else { return Ok(Vec::new()) };
+        let mut gathered = vec![first];
+        while gathered.len() < most {
+            match self.at_hand() {
+                Some(Ok(Arrival::Message(delivery))) => gathered.push(delivery),
+                Some(Ok(Arrival::Over(_missing))) => {}
+                Some(Err(error)) => {
+                    debug!(consumer = self.durable, %error, "consuming anew");
+                    self.pull = None;
+                }
+                None => break,
+            }
+        }
+        Ok(gathered)
     }
 }
 
 impl Consumer for JetStreamConsumer {
     type Delivery = JetStreamDelivery;
 
-    fn leave(mut self) -> Vec<JetStreamDelivery> {
-        let Some(mut messages) = self.messages.take() else { return Vec::new() };
-        let arrived = std::iter::from_fn(|| messages.next().now_or_never().flatten());
-        arrived.map_while(Result::ok).filter_map(|message| self.delivery(message).ok()).collect()
-    }
-
-    async fn next(&mut self) -> JetStreamDelivery {
+    async fn next(&mut self, most: usize) -> Vec<JetStreamDelivery> {
         loop {
-            let Some(messages) = &mut self.messages else {
-                match self.reopen().await {
-                    Ok(messages) => self.messages = Some(messages),
-                    Err(error) => {
-                        debug!(consumer = self.durable, %error, "cannot consume yet");
-                        tokio::time::sleep(REOPEN_DELAY).await;
-                    }
-                }
-                continue;
-            };
-            let next = match messages.next().await {
-                Some(Ok(message)) => self.delivery(message),
-                Some(Err(error)) => Err(unavailable(error)),
-                None => Err(unavailable("the pull ended")),
-            };
-            match next {
-                Ok(delivery) => return delivery,
+            match self.gather(most).await {
+                Ok(gathered) if gathered.is_empty() => {}
+                Ok(gathered) => return gathered,
                 Err(error) => {
                     debug!(consumer = self.durable, %error, "consuming anew");
-                    self.messages = None;
+                    self.pull = None;
                     tokio::time::sleep(REOPEN_DELAY).await;
                 }
             }
         }
     }
-}
 
-/// A message handed to this process.
-pub struct JetStreamDelivery {
-    message: Stored,
-    stream: String,
-    deliveries: u64,
-    backlog: u64,
-    reply: Subject,
-    client: Client,
-}
-
-impl JetStreamDelivery {
-    async fn settle(&self, answer: String) -> Result<(), Unavailable> {
-        let sent = self.client.publish(self.reply.clone(), answer.into());
-        tokio::time::timeout(SETTLE_TIMEOUT, sent).await.map_err(unavailable)?.map_err(unavailable)
-    }
-}
-
-impl Delivery for JetStreamDelivery {
-    fn message(&self) -> &Stored {
-        &self.message
-    }
-
-    fn stream(&self) -> &str {
-        &self.stream
-    }
-
-    fn deliveries(&self) -> u64 {
-        self.deliveries
-    }
-
-    fn backlog(&self) -> u64 {
-        self.backlog
-    }
-
-    async fn ack(&self) -> Result<(), Unavailable> {
-        self.settle("+ACK".to_owned()).await
-    }
-
-    async fn in_progress(&self) -> Result<(), Unavailable> {
-        self.settle("+WPI".to_owned()).await
-    }
-
-    async fn hand_back(&self, delay: Duration) -> Result<(), Unavailable> {
-        self.settle(format!("-NAK {{\"delay\":{}}}", delay.as_nanos())).await
-    }
-
-    async fn terminate(&self, reason: &str) -> Result<(), Unavailable> {
-        let line: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        self.settle(format!("+TERM {line}")).await
+    async fn leave(mut self) -> Vec<JetStreamDelivery> {
+        let mut rest = Vec::new();
+        while let Some(pull) = self.pull.as_mut().filter(|pull| pull.owed > 0) {
+            let Ok(Some(message)) = tokio::time::timeout_at(pull.over_by, pull.arrivals.next()).await else {
+                break;
+            };
+            match self.note(message) {
+                Ok(Arrival::Message(delivery)) => rest.push(delivery),
+                Ok(Arrival::Over(_missing)) => {}
+                Err(_gone) => break,
+            }
+        }
+        rest
     }
 }

@@ -1,7 +1,9 @@
 //! The log over a real server, through `async-nats`.
 
+mod attempts;
 mod connect;
 mod consumer;
+mod delivery;
 mod publish;
 mod reader;
 mod snapshots;
@@ -12,10 +14,12 @@ use async_nats::{Client, connection::State, jetstream::Context};
 use events::Timestamp;
 use tokio::sync::watch;
 
-use crate::log::{Ack, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
+use crate::log::{Ack, Attempts, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
 
+pub(crate) use attempts::STREAM as ATTEMPTS_STREAM;
 pub use connect::{ConnectError, ConnectOptions};
-pub use consumer::{JetStreamConsumer, JetStreamDelivery};
+pub use consumer::JetStreamConsumer;
+pub use delivery::JetStreamDelivery;
 pub use reader::{JetStreamBeats, JetStreamReader};
 pub(crate) use snapshots::BUCKET as SNAPSHOT_BUCKET;
 
@@ -96,8 +100,21 @@ impl Log for JetStream {
         JetStreamReader::new(self.context.clone(), self.connected.clone(), stream, subjects, after)
     }
 
-    fn consume(&self, stream: &str, durable: &str, prefetch: usize) -> JetStreamConsumer {
-        JetStreamConsumer::new(self.clone(), stream, durable, prefetch)
+    fn consume(&self, stream: &str, durable: &str) -> JetStreamConsumer {
+        JetStreamConsumer::new(self.clone(), stream, durable)
+    }
+
+    async fn save_attempts(
+        &self,
+        durable: &str,
+        sequence: u64,
+        attempts: &Attempts,
+    ) -> Result<(), Unavailable> {
+        attempts::save(self, durable, sequence, attempts).await
+    }
+
+    async fn load_attempts(&self, durable: &str, sequence: u64) -> Result<Option<Attempts>, Unavailable> {
+        attempts::load(&self.context, durable, sequence).await
     }
 
     async fn beat(&self, journal: &str, beat: &Beat) {

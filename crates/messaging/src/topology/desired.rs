@@ -10,7 +10,10 @@ use async_nats::jetstream::{
 use events::catalogue::{ConsumerDef, STREAMS};
 
 use super::{ADVISORIES, REDRIVE, TopologyOptions};
-use crate::{dead_letter, jetstream::SNAPSHOT_BUCKET};
+use crate::{
+    dead_letter,
+    jetstream::{ATTEMPTS_STREAM, SNAPSHOT_BUCKET},
+};
 
 /// Time in which a second message with the same id is not stored. Longer than any publisher insists.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
@@ -43,7 +46,16 @@ pub(super) fn streams(options: &TopologyOptions) -> Vec<Config> {
         allow_atomic_publish: *name != ADVISORIES,
         ..stream(name, subjects, options, options.max_bytes / OPERATOR_SHARE, OPERATOR_WINDOW)
     });
-    domain.chain(operator).collect()
+    domain.chain(operator).chain([attempts(options)]).collect()
+}
+
+/// The bucket of attempts at messages: of each message the last word only.
+fn attempts(options: &TopologyOptions) -> Config {
+    let subjects = ["$KV.worker-attempts.>"];
+    Config {
+        max_messages_per_subject: 1,
+        ..stream(ATTEMPTS_STREAM, &subjects, options, options.max_bytes / OPERATOR_SHARE, DUPLICATE_WINDOW)
+    }
 }
 
 fn stream(

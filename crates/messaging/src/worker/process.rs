@@ -1,169 +1,165 @@
 //! One message from its arrival to its settlement.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
 use events::RawEnvelope;
-use futures_util::{FutureExt, future::join_all};
+use prometheus::IntGauge;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span, debug, info_span, warn};
+use tracing::{Instrument, Span, info_span, warn};
 
-use super::{Handler, Outcome, Received, Shared, stamp};
+use super::{Handler, Received, Shared, attempt::Next, recall::Recalled};
 use crate::{
-    commit::CommitError,
-    dead_letter::{Cause, Failure, chain},
-    log::Delivery,
+    dead_letter::{self, Cause, Failure, chain},
+    log::{Attempts, Delivery, Log, Unavailable},
+    topology::REDRIVE,
     trace,
 };
 
 /// Time between two signs of life to the broker; well below the consumer's `ack_wait`.
 const PROGRESS: Duration = Duration::from_secs(10);
-/// Pause before outcomes are published again that the broker did not take.
-const REPUBLISH: Duration = Duration::from_millis(500);
 
-/// How a message was settled, for the metric.
-enum Settled {
+/// How a message was settled.
+pub(super) enum Settled {
     Done,
-    HandedBack,
     Parked,
+    HandedBack,
 }
 
 impl Settled {
     fn as_str(&self) -> &'static str {
         match self {
             Self::Done => "done",
-            Self::HandedBack => "handed_back",
             Self::Parked => "parked",
+            Self::HandedBack => "handed_back",
         }
     }
 }
 
-/// What comes next for a message whose attempt is over.
-enum Next {
-    Again(Duration),
-    Over(Settled),
+/// What one message comes to, short of being handed back.
+pub(super) enum Verdict {
+    Done,
+    Parked,
+    /// There is no time for it here; somebody may have it after the delay.
+    HandBack(Duration),
 }
 
-impl<H: Handler> Shared<H> {
-    /// Handles a delivery and settles it.
-    pub(super) async fn process<D: Delivery>(&self, delivery: D, stop: &CancellationToken) {
+/// Counts a message as being handled until dropped, also by a panic.
+struct InFlight(IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl<L: Log, H: Handler> Shared<L, H> {
+    /// Handles a delivery and settles it: after `stop` without further attempts, after `abandon` at once.
+    pub(super) async fn process<D: Delivery>(
+        &self,
+        delivery: &D,
+        stop: &CancellationToken,
+        abandon: &CancellationToken,
+    ) {
         let durable = self.config.consumer.durable;
-        let in_flight = self.metrics.in_flight.with_label_values(&[durable]);
         let backlog = i64::try_from(delivery.backlog()).unwrap_or(i64::MAX);
         self.metrics.backlog.with_label_values(&[durable]).set(backlog);
+        let in_flight = self.metrics.in_flight.with_label_values(&[durable]);
         in_flight.inc();
+        let _in_flight = InFlight(in_flight);
         let started = Instant::now();
         let settled = tokio::select! {
-            settled = self.settle(&delivery, stop) => settled,
-            never = keep_alive(&delivery) => never,
+            settled = self.settle(delivery, stop, abandon) => settled,
+            never = keep_alive(delivery) => never,
         };
         self.metrics
             .process_seconds
             .with_label_values(&[durable, settled.as_str()])
             .observe(started.elapsed().as_secs_f64());
-        in_flight.dec();
     }
 
-    async fn settle<D: Delivery>(&self, delivery: &D, stop: &CancellationToken) -> Settled {
+    async fn settle<D: Delivery>(
+        &self,
+        delivery: &D,
+        stop: &CancellationToken,
+        abandon: &CancellationToken,
+    ) -> Settled {
+        let Some(recalled) = stop.run_until_cancelled(self.recall(delivery)).await else {
+            self.hand_back_unread(delivery).await;
+            return Settled::HandedBack;
+        };
+        let mut attempts = recalled.attempts;
+        let work = self.work(delivery, &recalled, &mut attempts, stop);
+        match abandon.run_until_cancelled(work).await {
+            Some(Verdict::Done) => Settled::Done,
+            Some(Verdict::Parked) => Settled::Parked,
+            Some(Verdict::HandBack(delay)) => {
+                self.hand_back(delivery, &attempts, delay).await;
+                Settled::HandedBack
+            }
+            None => {
+                self.hand_back(delivery, &attempts, Duration::ZERO).await;
+                Settled::HandedBack
+            }
+        }
+    }
+
+    async fn work<D: Delivery>(
+        &self,
+        delivery: &D,
+        recalled: &Recalled,
+        attempts: &mut Attempts,
+        stop: &CancellationToken,
+    ) -> Verdict {
+        if recalled.condemned {
+            let error = "the process died each time it was handled, the last time with nothing else in hand";
+            return self.park(delivery, Cause::Crashed, error.to_owned(), attempts.failed, attempts).await;
+        }
         let message = delivery.message();
         let envelope = match RawEnvelope::parse(&message.payload) {
             Ok(envelope) => envelope,
             Err(error) => {
-                return self.park(delivery, Cause::Undecodable, chain(&error), delivery.deliveries()).await;
+                let tries = attempts.failed + 1;
+                return self.park(delivery, Cause::Undecodable, chain(&error), tries, attempts).await;
             }
         };
         let trace = trace::of_message(message, envelope.trace_id);
-        let mut received = Received { message, envelope, attempt: delivery.deliveries(), trace };
+        let repeated = delivery.deliveries() > 1 || delivery.stream() == REDRIVE;
+        let mut received = Received { message, envelope, attempt: attempts.failed + 1, repeated, trace };
         let span = self.span(&received);
-        self.attempts(delivery, &mut received, stop).instrument(span).await
-    }
-
-    async fn attempts<D: Delivery>(
-        &self,
-        delivery: &D,
-        received: &mut Received<'_>,
-        stop: &CancellationToken,
-    ) -> Settled {
         let mut pauses = self.config.retry.pauses();
-        loop {
-            let pause = match self.attempt(delivery, received, &mut pauses).await {
-                Next::Over(settled) => return settled,
-                Next::Again(pause) => pause,
-            };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => {
-                    settle(delivery.hand_back(pause).await);
-                    return Settled::HandedBack;
+        async {
+            loop {
+                match self.attempt(delivery, &mut received, attempts, &mut pauses, recalled.suspect).await {
+                    Next::Over(verdict) => return verdict,
+                    Next::Again(pause) => {
+                        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                            return Verdict::HandBack(pause);
+                        }
+                    }
                 }
             }
         }
-    }
-
-    async fn attempt<D: Delivery>(
-        &self,
-        delivery: &D,
-        received: &mut Received<'_>,
-        pauses: &mut super::retry::Pauses,
-    ) -> Next {
-        let handled = AssertUnwindSafe(self.handler.handle(received)).catch_unwind().await;
-        let outcome = handled.unwrap_or_else(|_panic| Outcome::Retry("the handler panicked".into()));
-        match outcome {
-            Outcome::Publish(events) => match self.publish(&events, received).await {
-                Ok(()) => {
-                    settle(delivery.ack().await);
-                    Next::Over(Settled::Done)
-                }
-                Err(refusal) => {
-                    Next::Over(self.park(delivery, Cause::Rejected, chain(&refusal), received.attempt).await)
-                }
-            },
-            Outcome::Retry(error) => {
-                let error = chain(&*error);
-                if received.attempt >= self.config.retry.max_attempts {
-                    return Next::Over(self.park(delivery, Cause::Exhausted, error, received.attempt).await);
-                }
-                let pause = pauses.next();
-                warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
-                received.attempt += 1;
-                Next::Again(pause)
-            }
-            Outcome::Hold { reason, retry_in } => {
-                debug!(reason, "held until what it depends on is back");
-                Next::Again(retry_in)
-            }
-            Outcome::Reject(error) => {
-                Next::Over(self.park(delivery, Cause::Rejected, chain(&*error), received.attempt).await)
-            }
-        }
-    }
-
-    /// Publishes the outcomes, again and again while the broker is away: what was done must be said.
-    async fn publish(&self, events: &[H::Event], received: &Received<'_>) -> Result<(), CommitError> {
-        let trace = trace::continue_in(&Span::current(), &received.trace);
-        let at = (self.config.clock)();
-        let message = |(index, event)| stamp::outcome(event, received, index, &trace, at);
-        let messages: Vec<_> = events.iter().enumerate().map(message).collect();
-        loop {
-            let stored = join_all(messages.iter().map(|message| self.commit.publish(message.clone()))).await;
-            match stored.into_iter().find_map(Result::err) {
-                None => return Ok(()),
-                Some(refusal @ CommitError::Refused(_)) => return Err(refusal),
-                Some(error @ (CommitError::Unavailable(_) | CommitError::Full | CommitError::Overloaded)) => {
-                    warn!(%error, "the outcome is not stored yet");
-                    tokio::time::sleep(REPUBLISH).await;
-                }
-            }
-        }
+        .instrument(span)
+        .await
     }
 
     /// Parks the message, and only when that is stored ends it.
-    async fn park<D: Delivery>(&self, delivery: &D, cause: Cause, error: String, attempts: u64) -> Settled {
-        let (message, stream) = (delivery.message(), delivery.stream());
-        let consumer = self.config.consumer.durable;
-        self.dead_letters.park(&Failure { message, stream, consumer, cause, error, attempts }).await;
-        settle(delivery.terminate(cause.as_str()).await);
-        Settled::Parked
+    pub(super) async fn park<D: Delivery>(
+        &self,
+        delivery: &D,
+        cause: Cause,
+        error: String,
+        tries: u64,
+        attempts: &Attempts,
+    ) -> Verdict {
+        let (message, stream, consumer) = (delivery.message(), delivery.stream(), self.config.letters);
+        let first_failure = attempts.first_failure.unwrap_or_else(|| (self.config.clock)());
+        let attempts = tries + dead_letter::attempts_before(message);
+        let failure = Failure { message, stream, consumer, cause, error, attempts, first_failure };
+        let letter = self.dead_letters.park(&failure).await;
+        tell(delivery.terminate(&dead_letter::parked_as(letter)).await);
+        Verdict::Parked
     }
 
     fn span(&self, received: &Received<'_>) -> Span {
@@ -188,12 +184,12 @@ impl<H: Handler> Shared<H> {
 async fn keep_alive<D: Delivery>(delivery: &D) -> Settled {
     loop {
         tokio::time::sleep(PROGRESS).await;
-        settle(delivery.in_progress().await);
+        tell(delivery.in_progress().await);
     }
 }
 
 /// An answer the broker did not take means that the message comes again, which handlers must bear.
-fn settle(sent: Result<(), crate::log::Unavailable>) {
+pub(super) fn tell(sent: Result<(), Unavailable>) {
     if let Err(error) = sent {
         warn!(%error, "the broker did not hear of the settlement; the message will come again");
     }

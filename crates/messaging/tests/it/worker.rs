@@ -120,7 +120,7 @@ async fn exhausted_rejected_panicking_and_undecodable_messages_are_parked() {
         causes.push(letter.headers.get("Fleet-Cause").unwrap().to_owned());
     }
     causes.sort();
-    assert_eq!(causes, ["exhausted", "exhausted", "rejected", "undecodable"]);
+    assert_eq!(causes, ["exhausted", "panicked", "rejected", "undecodable"]);
 }
 
 #[tokio::test]

@@ -224,8 +224,8 @@ mod tests {
         Ok(())
     }
 
-    /// Streams, the three of the operators, the consumers, and the bucket.
+    /// Streams, the four beside them, the consumers, and the bucket.
     fn topology_size() -> usize {
-        events::catalogue::STREAMS.len() + 3 + events::catalogue::CONSUMERS.len() + 1
+        events::catalogue::STREAMS.len() + 4 + events::catalogue::CONSUMERS.len() + 1
     }
 }

@@ -63,7 +63,8 @@ impl Rig {
             payload: envelope.to_body().into(),
         };
         let envelope = RawEnvelope::parse(&message.payload).unwrap();
-        let received = Received { message: &message, envelope, attempt: 1, trace: TraceContext::default() };
+        let trace = TraceContext::default();
+        let received = Received { message: &message, envelope, attempt: 1, repeated: false, trace };
         self.notify.handle(&received).await
     }
 

@@ -65,8 +65,9 @@ async fn an_event_handed_out_again_after_a_crash_is_told_once() {
     let rig = Rig::idle().await;
     let about = rig.publish(&confirmed(1, "c-1")).await;
     // Somebody takes the message and dies; after it was told all the same, it comes once more.
-    let consume = || rig.streams.log.consume(NOTIFICATION_ORDERS.stream, NOTIFICATION_ORDERS.durable, 0);
-    consume().next().await.hand_back(Duration::ZERO).await.unwrap();
+    let mut dying = rig.streams.log.consume(NOTIFICATION_ORDERS.stream, NOTIFICATION_ORDERS.durable);
+    dying.next(1).await[0].hand_back(Duration::ZERO).await.unwrap();
+    drop(dying);
     rig.start().await;
     rig.settled(1).await;
     rig.publish(&confirmed(1, "c-1")).await;

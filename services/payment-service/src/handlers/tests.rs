@@ -112,7 +112,8 @@ impl Rig {
         let message = stored(data, D::VERSION);
         let envelope = RawEnvelope::parse(&message.payload).unwrap();
         let trace = TraceContext::default();
-        told(handler.handle(&Received { message: &message, envelope, attempt, trace }).await)
+        let repeated = attempt > 1;
+        told(handler.handle(&Received { message: &message, envelope, attempt, repeated, trace }).await)
     }
 }
 
@@ -267,7 +268,8 @@ async fn what_cannot_be_read_is_rejected() {
     let rig = Rig::new(5);
     let message = stored(&reserved(), 2);
     let envelope = RawEnvelope::parse(&message.payload).unwrap();
-    let received = Received { message: &message, envelope, attempt: 1, trace: TraceContext::default() };
+    let trace = TraceContext::default();
+    let received = Received { message: &message, envelope, attempt: 1, repeated: false, trace };
     let outcome = told(Charge(Arc::clone(&rig.payments)).handle(&received).await);
     assert_eq!(outcome, "reject: unknown version 2 of `inventory.reserved`");
     let outcome = rig.handle(&Refund(Arc::clone(&rig.payments)), &reserved(), 1).await;

@@ -73,9 +73,9 @@ async fn a_charge_whose_maker_crashed_is_found_by_the_next() {
     rig.publish(&reserved, 1).await;
 
     // Somebody takes the message twice and charges the card, but never gets to say so.
-    let mut crashing = rig.streams.log.consume(PAYMENT_CHARGE.stream, PAYMENT_CHARGE.durable, 0);
-    crashing.next().await.hand_back(Duration::ZERO).await.unwrap();
-    let delivery = crashing.next().await;
+    let mut crashing = rig.streams.log.consume(PAYMENT_CHARGE.stream, PAYMENT_CHARGE.durable);
+    crashing.next(1).await[0].hand_back(Duration::ZERO).await.unwrap();
+    let deliveries = crashing.next(1).await;
     let gateway = HttpGateway::new(rig.gateway.base_url(), SOON).unwrap();
     let charge = ChargeRequest {
         order_id: reserved.order_id.0,
@@ -87,7 +87,7 @@ async fn a_charge_whose_maker_crashed_is_found_by_the_next() {
     let ChargeOutcome::Captured { charge_id: first } = gateway.charge(&charge).await.unwrap() else {
         panic!()
     };
-    delivery.hand_back(Duration::ZERO).await.unwrap();
+    deliveries[0].hand_back(Duration::ZERO).await.unwrap();
     drop(crashing);
 
     rig.start().await;

@@ -25,9 +25,10 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
 
     pub(super) async fn park(&mut self, stream: &str, message: &Stored, cause: Cause, error: String) {
         let consumer = self.journal.config.stream;
+        let first_failure = (self.journal.config.clock)();
         self.journal
             .dead_letters
-            .park(&Failure { message, stream, consumer, cause, error, attempts: 1 })
+            .park(&Failure { message, stream, consumer, cause, error, attempts: 1, first_failure })
             .await;
     }
 

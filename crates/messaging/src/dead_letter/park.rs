@@ -1,10 +1,16 @@
-//! Dead letters: where a message goes that cannot be handled, with its cause, until somebody looks.
+//! Parking: the letter is stored, however long that takes, before its message may be settled.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, iter::successors, time::Duration};
 
+use bytes::Bytes;
+use events::Timestamp;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
+use super::{
+    ATTEMPTS, BODY_OMITTED, CAUSE, CONSUMER, Cause, ERROR, FIRST_FAILURE, ORIGINAL_HEADERS,
+    ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT, STREAM,
+};
 use crate::{
     commit::{CommitConfig, GroupCommit},
     headers::{Headers, MSG_ID, TRACEPARENT},
@@ -12,62 +18,14 @@ use crate::{
     metrics::Metrics,
 };
 
-/// The stream.
-pub const STREAM: &str = "DEAD_LETTERS";
-/// Why the message was parked, one of [`Cause`].
-pub const CAUSE: &str = "Fleet-Cause";
-/// The error and what caused it, outermost first.
-pub const ERROR: &str = "Fleet-Error";
-/// How often it was tried.
-pub const ATTEMPTS: &str = "Fleet-Attempts";
-/// Who gave it up: a durable consumer or a journal.
-pub const CONSUMER: &str = "Fleet-Consumer";
-/// The stream it stands in.
-pub const ORIGINAL_STREAM: &str = "Fleet-Original-Stream";
-/// Its sequence there.
-pub const ORIGINAL_SEQUENCE: &str = "Fleet-Original-Sequence";
-/// Its subject there.
-pub const ORIGINAL_SUBJECT: &str = "Fleet-Original-Subject";
-/// Its headers there, as a JSON object of lists.
-pub const ORIGINAL_HEADERS: &str = "Fleet-Original-Headers";
-/// Set when the body was too large to be parked; it can be read at its original place.
-pub const BODY_OMITTED: &str = "Fleet-Body-Omitted";
-
 /// Bodies above this are left where they are: body and headers together must fit the broker's limit.
 const MAX_BODY: usize = 512 * 1024;
 /// Longest error text and header list kept.
 const MAX_TEXT: usize = 8 * 1024;
-/// Pause between attempts to park, for as long as the broker will not have it.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// Why a message was parked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// It is no event, or of a type or version this service does not know.
-    Undecodable,
-    /// The handler says it can never succeed.
-    Rejected,
-    /// It failed as often as it may.
-    Exhausted,
-    /// Deciding on it panicked.
-    Panicked,
-    /// It stands in a journal whose writer did not write it.
-    Foreign,
-}
-
-impl Cause {
-    /// The spelling in headers and metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Undecodable => "undecodable",
-            Self::Rejected => "rejected",
-            Self::Exhausted => "exhausted",
-            Self::Panicked => "panicked",
-            Self::Foreign => "foreign",
-        }
-    }
-}
+/// First pause before a letter is sent again that the broker did not take; doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A message given up, and why.
 #[derive(Debug)]
@@ -84,6 +42,8 @@ pub struct Failure<'a> {
     pub error: String,
     /// How often it was tried.
     pub attempts: u64,
+    /// When the first of these failed, as far as known.
+    pub first_failure: Timestamp,
 }
 
 /// Parks the messages one service cannot handle. Cheap to clone.
@@ -101,14 +61,23 @@ impl DeadLetters {
         Self { service, commit, metrics: metrics.clone() }
     }
 
-    /// Parks a message; returns when the broker has stored it, however long that takes, because until
-    /// then the message must not be settled. Parking the same message again changes nothing.
-    pub async fn park(&self, failure: &Failure<'_>) {
+    /// Parks a message and gives the letter's sequence; returns when the broker has stored it, however
+    /// long that takes, because until then the message must not be settled. Parking the same message
+    /// again changes nothing. Cancel safe.
+    pub async fn park(&self, failure: &Failure<'_>) -> u64 {
         let letter = self.letter(failure);
-        while let Err(refusal) = self.commit.publish(letter.clone()).await {
-            error!(stream = failure.stream, sequence = failure.message.sequence, %refusal, "cannot park a message");
-            tokio::time::sleep(PAUSE).await;
-        }
+        let mut pause = FIRST_PAUSE;
+        let stored = loop {
+            match self.commit.publish(letter.clone()).await {
+                Ok(stored) => break stored,
+                Err(refusal) => {
+                    let (stream, sequence) = (failure.stream, failure.message.sequence);
+                    error!(stream, sequence, %refusal, "cannot park a message");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        };
         self.metrics.dead_letters.with_label_values(&[self.service, failure.cause.as_str()]).inc();
         warn!(
             stream = failure.stream,
@@ -116,8 +85,10 @@ impl DeadLetters {
             consumer = failure.consumer,
             cause = failure.cause.as_str(),
             error = failure.error,
+            letter = stored.sequence,
             "message parked as a dead letter"
         );
+        stored.sequence
     }
 
     fn letter(&self, failure: &Failure<'_>) -> Message {
@@ -127,6 +98,7 @@ impl DeadLetters {
         headers.set(CAUSE, failure.cause.as_str());
         headers.set(ERROR, one_line(&failure.error));
         headers.set(ATTEMPTS, failure.attempts.to_string());
+        headers.set(FIRST_FAILURE, failure.first_failure.to_string());
         headers.set(CONSUMER, *consumer);
         headers.set(ORIGINAL_STREAM, *stream);
         headers.set(ORIGINAL_SEQUENCE, message.sequence.to_string());
@@ -134,13 +106,13 @@ impl DeadLetters {
         if let Some(trace) = message.headers.get(TRACEPARENT) {
             headers.set(TRACEPARENT, trace);
         }
-        let originals: std::collections::BTreeMap<_, _> = message.headers.iter().collect();
+        let originals: BTreeMap<_, _> = message.headers.iter().collect();
         headers.set(ORIGINAL_HEADERS, one_line(&serde_json::json!(originals).to_string()));
         let fits = message.payload.len() <= MAX_BODY;
         if !fits {
             headers.set(BODY_OMITTED, message.payload.len().to_string());
         }
-        let payload = if fits { message.payload.clone() } else { bytes::Bytes::new() };
+        let payload = if fits { message.payload.clone() } else { Bytes::new() };
         Message { subject: format!("dead_letters.{}", self.service), headers, payload }
     }
 }
@@ -157,6 +129,6 @@ fn one_line(text: &str) -> String {
 /// An error and everything that caused it, outermost first.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes = successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,0 +1,79 @@
+//! A message handed to this process, and the ways to settle it.
+
+use std::time::Duration;
+
+use async_nats::{Client, Subject, jetstream};
+
+use super::{JetStream, reader::stored, timestamp, unavailable};
+use crate::log::{Delivery, Stored, Unavailable};
+
+/// Longest wait for the client to take an answer; it has no limit of its own while the broker is away.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A message handed to this process.
+pub struct JetStreamDelivery {
+    message: Stored,
+    stream: String,
+    deliveries: u64,
+    backlog: u64,
+    reply: Subject,
+    client: Client,
+}
+
+impl JetStreamDelivery {
+    pub(super) fn new(
+        js: &JetStream,
+        stream: &str,
+        message: async_nats::Message,
+    ) -> Result<Self, Unavailable> {
+        let message = jetstream::Message { message, context: js.context.clone() };
+        let reply = message.reply.clone().ok_or_else(|| unavailable("a message without reply subject"))?;
+        let info = message.info().map_err(unavailable)?;
+        let (sequence, at) = (info.stream_sequence, timestamp(info.published));
+        let deliveries = u64::try_from(info.delivered).unwrap_or(1);
+        let backlog = info.pending;
+        let message = stored(message, sequence, at);
+        let client = js.client.clone();
+        Ok(Self { message, stream: stream.to_owned(), deliveries, backlog, reply, client })
+    }
+
+    async fn settle(&self, answer: String) -> Result<(), Unavailable> {
+        let sent = self.client.publish(self.reply.clone(), answer.into());
+        tokio::time::timeout(SETTLE_TIMEOUT, sent).await.map_err(unavailable)?.map_err(unavailable)
+    }
+}
+
+impl Delivery for JetStreamDelivery {
+    fn message(&self) -> &Stored {
+        &self.message
+    }
+
+    fn stream(&self) -> &str {
+        &self.stream
+    }
+
+    fn deliveries(&self) -> u64 {
+        self.deliveries
+    }
+
+    fn backlog(&self) -> u64 {
+        self.backlog
+    }
+
+    async fn ack(&self) -> Result<(), Unavailable> {
+        self.settle("+ACK".to_owned()).await
+    }
+
+    async fn in_progress(&self) -> Result<(), Unavailable> {
+        self.settle("+WPI".to_owned()).await
+    }
+
+    async fn hand_back(&self, delay: Duration) -> Result<(), Unavailable> {
+        self.settle(format!("-NAK {{\"delay\":{}}}", delay.as_nanos())).await
+    }
+
+    async fn terminate(&self, reason: &str) -> Result<(), Unavailable> {
+        let line: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.settle(format!("+TERM {line}")).await
+    }
+}

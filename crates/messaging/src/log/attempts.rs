@@ -1,0 +1,20 @@
+//! What is remembered of a message between two deliveries of it, so that being handed back is no failure.
+
+use events::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What one consumer knows of a message it has handed back, or is about to handle alone.
+///
+/// Deliveries that came after it and of which nobody says how they ended are counted as failures: the
+/// process died with the message in hand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// Deliveries this accounts for.
+    pub deliveries: u64,
+    /// Attempts that failed among them.
+    pub failed: u64,
+    /// When the first of these failed, as far as known.
+    pub first_failure: Option<Timestamp>,
+    /// The next delivery is handled with nothing else in hand, because it may kill the process.
+    pub alone: bool,
+}

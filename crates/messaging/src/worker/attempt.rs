@@ -1,0 +1,123 @@
+//! One attempt at a message: the handler is asked, and what it says is done.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::{FutureExt, future::join_all};
+use tracing::{Span, debug, warn};
+
+use super::{
+    Handler, Outcome, Received, Shared,
+    process::{Verdict, tell},
+    retry::Pauses,
+    stamp,
+};
+use crate::{
+    commit::CommitError,
+    dead_letter::{Cause, chain},
+    log::{Attempts, Delivery, Log},
+    trace,
+};
+
+/// Pause before outcomes are published again that the broker did not take.
+const REPUBLISH: Duration = Duration::from_millis(500);
+
+/// What comes next for a message whose attempt is over.
+pub(super) enum Next {
+    Again(Duration),
+    Over(Verdict),
+}
+
+/// What an attempt came to.
+enum Ended {
+    /// Its outcomes are stored.
+    Done,
+    /// It failed and counts; the cause is that of the letter should it have been the last one.
+    Failed(Cause, String),
+    /// It does not count.
+    Held(Duration),
+    /// No further one can succeed.
+    Hopeless(String),
+}
+
+impl<L: Log, H: Handler> Shared<L, H> {
+    pub(super) async fn attempt<D: Delivery>(
+        &self,
+        delivery: &D,
+        received: &mut Received<'_>,
+        attempts: &mut Attempts,
+        pauses: &mut Pauses,
+        alone: bool,
+    ) -> Next {
+        let turn = self.config.isolation.turn(alone).await;
+        if alone {
+            self.note_alone(delivery, attempts).await;
+        }
+        let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
+        let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
+        drop(turn);
+        let durable = self.config.consumer.durable;
+        match ended {
+            Ended::Done => {
+                self.metrics.attempt(durable, "done");
+                tell(delivery.ack().await);
+                Next::Over(Verdict::Done)
+            }
+            Ended::Held(pause) => {
+                self.metrics.attempt(durable, "held");
+                Next::Again(pause)
+            }
+            Ended::Hopeless(error) => {
+                self.metrics.attempt(durable, "rejected");
+                let tries = attempts.failed + 1;
+                Next::Over(self.park(delivery, Cause::Rejected, error, tries, attempts).await)
+            }
+            Ended::Failed(cause, error) => {
+                self.metrics.attempt(durable, "failed");
+                attempts.failed += 1;
+                attempts.first_failure.get_or_insert_with(|| (self.config.clock)());
+                if attempts.failed >= self.config.retry.max_attempts {
+                    return Next::Over(self.park(delivery, cause, error, attempts.failed, attempts).await);
+                }
+                let pause = pauses.next();
+                warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
+                received.attempt = attempts.failed + 1;
+                received.repeated = true;
+                Next::Again(pause)
+            }
+        }
+    }
+
+    async fn try_once(&self, received: &Received<'_>) -> Ended {
+        match self.handler.handle(received).await {
+            Outcome::Publish(events) => match self.publish(&events, received).await {
+                Ok(()) => Ended::Done,
+                Err(refusal) => Ended::Hopeless(chain(&refusal)),
+            },
+            Outcome::Retry(error) => Ended::Failed(Cause::Exhausted, chain(&*error)),
+            Outcome::Hold { reason, retry_in } => {
+                debug!(reason, "held until what it depends on is back");
+                Ended::Held(retry_in)
+            }
+            Outcome::Reject(error) => Ended::Hopeless(chain(&*error)),
+        }
+    }
+
+    /// Publishes the outcomes, again and again while the broker is away: what was done must be said.
+    async fn publish(&self, events: &[H::Event], received: &Received<'_>) -> Result<(), CommitError> {
+        let trace = trace::continue_in(&Span::current(), &received.trace);
+        let at = (self.config.clock)();
+        let message = |(index, event)| stamp::outcome(event, received, index, &trace, at);
+        let messages: Vec<_> = events.iter().enumerate().map(message).collect();
+        loop {
+            let stored = join_all(messages.iter().map(|message| self.commit.publish(message.clone()))).await;
+            match stored.into_iter().find_map(Result::err) {
+                None => return Ok(()),
+                Some(refusal @ CommitError::Refused(_)) => return Err(refusal),
+                Some(error @ (CommitError::Unavailable(_) | CommitError::Full | CommitError::Overloaded)) => {
+                    warn!(%error, "the outcome is not stored yet");
+                    tokio::time::sleep(REPUBLISH).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! How often a message has failed, which is not how often it was delivered.
+//!
+//! | an earlier delivery that | counts as |
+//! |---|---|
+//! | was handed back: a shutdown, an outage, a closed gate | what the record says, usually nothing |
+//! | ended without a word: the process died | one failed attempt |
+
+use std::time::Duration;
+
+use events::Timestamp;
+use tracing::warn;
+
+use super::Shared;
+use crate::log::{Attempts, Delivery, Log};
+
+/// Deaths of the process after which a message is handled alone.
+const SUSPECT_AFTER: u64 = 3;
+/// Pause before the broker is asked again for a record, or to store one.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+/// Longest wait for the broker to take the record of a message that is handed back.
+const RECORD: Duration = Duration::from_secs(1);
+
+/// What is known of a message when it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Recalled {
+    /// Its attempts so far; the delivery it arrived with is none of them yet.
+    pub(super) attempts: Attempts,
+    /// It may be what kills the process.
+    pub(super) suspect: bool,
+    /// It is what kills the process: beyond its attempts, and the last one died with nothing else in hand.
+    pub(super) condemned: bool,
+}
+
+impl Recalled {
+    fn new(record: Option<Attempts>, delivery: u64, max_attempts: u64, now: Timestamp) -> Self {
+        let record = record.unwrap_or_default();
+        let died = delivery.saturating_sub(record.deliveries + 1);
+        let failed = record.failed + died;
+        let first_failure = record.first_failure.or_else(|| (died > 0).then_some(now));
+        let condemned = record.alone && died > 0 && failed >= max_attempts;
+        let suspect = record.alone || died >= SUSPECT_AFTER || failed >= max_attempts;
+        let attempts = Attempts { deliveries: delivery, failed, first_failure, alone: false };
+        Self { attempts, suspect, condemned }
+    }
+}
+
+impl<L: Log, H> Shared<L, H> {
+    /// Asks the broker, again and again while it is away, unless this is the first delivery.
+    pub(super) async fn recall(&self, delivery: &impl Delivery) -> Recalled {
+        let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
+        let record = loop {
+            if delivery.deliveries() <= 1 {
+                break None;
+            }
+            match self.log.load_attempts(durable, sequence).await {
+                Ok(record) => break record,
+                Err(_away) => tokio::time::sleep(ASK_AGAIN).await,
+            }
+        };
+        let max_attempts = self.config.retry.max_attempts;
+        Recalled::new(record, delivery.deliveries(), max_attempts, (self.config.clock)())
+    }
+
+    /// Notes that the message is handled alone from now on, before it is: should the process die, that is
+    /// how it is known.
+    pub(super) async fn note_alone(&self, delivery: &impl Delivery, attempts: &Attempts) {
+        let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
+        let deliveries = attempts.deliveries.saturating_sub(1);
+        let note = Attempts { deliveries, alone: true, ..*attempts };
+        warn!(
+            consumer = durable,
+            sequence,
+            failed = attempts.failed,
+            "handled alone: the process keeps dying"
+        );
+        while let Err(error) = self.log.save_attempts(durable, sequence, &note).await {
+            warn!(consumer = durable, sequence, %error, "cannot note it yet");
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Hands back a message that was not begun, with what is known of it.
+    pub(super) async fn hand_back_unread(&self, delivery: &impl Delivery) {
+        match tokio::time::timeout(RECORD, self.recall(delivery)).await {
+            Ok(recalled) => self.hand_back(delivery, &recalled.attempts, Duration::ZERO).await,
+            // The broker is away: it hears of neither.
+            Err(_elapsed) => {}
+        }
+    }
+
+    /// Hands the message to another member, or a later delivery to this one, without a failure to its name.
+    pub(super) async fn hand_back(&self, delivery: &impl Delivery, attempts: &Attempts, delay: Duration) {
+        let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
+        self.metrics.attempt(durable, "handed_back");
+        let recorded = self.log.save_attempts(durable, sequence, attempts);
+        if !matches!(tokio::time::timeout(RECORD, recorded).await, Ok(Ok(()))) {
+            warn!(consumer = durable, sequence, "cannot record that this delivery was no failure");
+        }
+        // Unsent, it is handed out again all the same, only later.
+        let _late = delivery.hand_back(delay).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(7);
+    const MAX: u64 = 8;
+
+    /// Failed attempts, suspect, condemned.
+    fn recalled(record: Option<Attempts>, delivery: u64) -> (u64, bool, bool) {
+        let recalled = Recalled::new(record, delivery, MAX, NOW);
+        assert_eq!(recalled.attempts.deliveries, delivery);
+        (recalled.attempts.failed, recalled.suspect, recalled.condemned)
+    }
+
+    fn record(deliveries: u64, failed: u64, alone: bool) -> Option<Attempts> {
+        Some(Attempts { deliveries, failed, first_failure: None, alone })
+    }
+
+    #[test]
+    fn deliveries_that_were_handed_back_are_no_failures() {
+        assert_eq!(recalled(None, 1), (0, false, false));
+        assert_eq!(recalled(record(40, 0, false), 41), (0, false, false));
+        assert_eq!(recalled(record(40, 2, false), 41), (2, false, false));
+    }
+
+    #[test]
+    fn deliveries_without_a_word_are_failures() {
+        assert_eq!(recalled(None, 2), (1, false, false));
+        assert_eq!(recalled(record(40, 1, false), 43), (3, false, false));
+        assert_eq!(recalled(None, 4), (3, true, false));
+        assert_eq!(recalled(None, 9), (8, true, false), "not condemned: it never died alone");
+    }
+
+    #[test]
+    fn only_who_died_alone_and_has_no_attempt_left_is_condemned() {
+        assert_eq!(recalled(record(3, 3, true), 4), (3, true, false), "handed out, nothing happened yet");
+        assert_eq!(recalled(record(3, 3, true), 5), (4, true, false), "it may try again");
+        assert_eq!(recalled(record(7, 7, true), 9), (8, true, true));
+    }
+
+    #[test]
+    fn the_first_failure_keeps_its_time() {
+        let first = |record, delivery| Recalled::new(record, delivery, MAX, NOW).attempts.first_failure;
+        assert_eq!(first(None, 1), None);
+        assert_eq!(first(None, 2), Some(NOW));
+        let known = Attempts { deliveries: 1, failed: 1, first_failure: Some(Timestamp(3)), alone: false };
+        assert_eq!(first(Some(known), 3), Some(Timestamp(3)));
+    }
+}
