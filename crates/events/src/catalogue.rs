@@ -101,6 +101,70 @@ pub const NOTIFICATION_ORDERS: ConsumerDef = ConsumerDef {
 pub const NOTIFICATION_REFUNDS: ConsumerDef =
     ConsumerDef { stream: "PAYMENTS", durable: "notification-refunds", subjects: &["payments.refunded"] };
 
-/// Every durable consumer of the fleet.
+/// The consumers of the workers, each of the events of one stream.
 pub const CONSUMERS: [ConsumerDef; 4] =
     [PAYMENT_CHARGE, PAYMENT_REFUND, NOTIFICATION_ORDERS, NOTIFICATION_REFUNDS];
+
+/// What the name of a consumer ends in that is given what operators put back for another one.
+pub const REDRIVE_SUFFIX: &str = "-redrive";
+
+/// The consumer of what operators put back for a worker's consumer: nobody else sees it.
+macro_rules! redrive {
+    ($of:literal) => {
+        ConsumerDef {
+            stream: "REDRIVE",
+            durable: concat!($of, "-redrive"),
+            subjects: &[concat!("redrive.", $of)],
+        }
+    };
+}
+
+/// What operators put back for [`PAYMENT_CHARGE`].
+pub const PAYMENT_CHARGE_REDRIVE: ConsumerDef = redrive!("payment-charge");
+/// What operators put back for [`PAYMENT_REFUND`].
+pub const PAYMENT_REFUND_REDRIVE: ConsumerDef = redrive!("payment-refund");
+/// What operators put back for [`NOTIFICATION_ORDERS`].
+pub const NOTIFICATION_ORDERS_REDRIVE: ConsumerDef = redrive!("notification-orders");
+/// What operators put back for [`NOTIFICATION_REFUNDS`].
+pub const NOTIFICATION_REFUNDS_REDRIVE: ConsumerDef = redrive!("notification-refunds");
+
+/// What operators put back for each of [`CONSUMERS`], in the same order.
+pub const REDRIVES: [ConsumerDef; 4] = [
+    PAYMENT_CHARGE_REDRIVE,
+    PAYMENT_REFUND_REDRIVE,
+    NOTIFICATION_ORDERS_REDRIVE,
+    NOTIFICATION_REFUNDS_REDRIVE,
+];
+
+/// The consumer of what the broker reports of a service's consumers.
+macro_rules! advisories {
+    ($durable:literal, $($of:literal),+) => {
+        ConsumerDef {
+            stream: "ADVISORIES",
+            durable: $durable,
+            subjects: &[$(
+                concat!("$JS.EVENT.ADVISORY.CONSUMER.*.*.", $of),
+                concat!("$JS.EVENT.ADVISORY.CONSUMER.*.*.", $of, "-redrive"),
+            )+],
+        }
+    };
+}
+
+/// What the broker gave up of the payment service's messages.
+pub const PAYMENT_ADVISORIES: ConsumerDef =
+    advisories!("payment-advisories", "payment-charge", "payment-refund");
+/// What the broker gave up of the notification service's messages.
+pub const NOTIFICATION_ADVISORIES: ConsumerDef =
+    advisories!("notification-advisories", "notification-orders", "notification-refunds");
+
+/// Every durable consumer of the fleet.
+pub fn every_consumer() -> impl Iterator<Item = &'static ConsumerDef> {
+    CONSUMERS.iter().chain(&REDRIVES).chain(&[PAYMENT_ADVISORIES, NOTIFICATION_ADVISORIES])
+}
+
+/// The consumer of what operators put back for this one; `None` if this is none of [`CONSUMERS`].
+#[must_use]
+pub fn redrive_of(consumer: &ConsumerDef) -> Option<ConsumerDef> {
+    let index = CONSUMERS.iter().position(|def| def == consumer)?;
+    REDRIVES.get(index).copied()
+}

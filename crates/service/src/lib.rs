@@ -17,14 +17,15 @@ use events::{
     Timestamp,
     catalogue::{ConsumerDef, StreamDef},
 };
+use futures_util::future::join_all;
 use messaging::{
     clock::Clock,
     commit::{CommitConfig, GroupCommit},
-    dead_letter::DeadLetters,
+    dead_letter::{DeadLetters, Sweeper},
     jetstream::{ConnectOptions, JetStream},
     journal::{Decider, Journal, JournalConfig, JournalHandle},
     metrics::Metrics,
-    worker::{Handler, Worker, WorkerConfig},
+    worker::{Handler, Isolation, Worker, WorkerConfig},
 };
 use runtime::Process;
 
@@ -43,6 +44,7 @@ pub struct Service {
     /// This process, unique among the service's replicas.
     pub instance: String,
     dead_letters: DeadLetters,
+    isolation: Isolation,
 }
 
 /// What a service needs of the broker before it is ready.
@@ -72,7 +74,8 @@ impl Service {
         let tasks = process.tasks().tracker();
         let dead_letters = DeadLetters::new(log.clone(), process.name(), &metrics, tasks);
         ready::watch_broker(process, log.clone(), needs);
-        Ok(Self { process: process.clone(), log, metrics, instance: broker.instance.clone(), dead_letters })
+        let (process, instance) = (process.clone(), broker.instance.clone());
+        Ok(Self { process, log, metrics, instance, dead_letters, isolation: Isolation::default() })
     }
 
     /// Publishes to a stream by group commit.
@@ -106,7 +109,7 @@ impl Service {
         Ok(handle)
     }
 
-    /// Works on a durable consumer; `commit` publishes what comes of it.
+    /// Works on a durable consumer, and on what operators put back for it; `commit` publishes what comes of it.
     pub fn worker<H: Handler>(
         &self,
         name: &'static str,
@@ -114,13 +117,28 @@ impl Service {
         handler: H,
         commit: GroupCommit,
     ) {
-        let (dead_letters, metrics) = (self.dead_letters.clone(), self.metrics.clone());
-        let worker = Worker::new(self.log.clone(), config, handler, commit, dead_letters, metrics);
-        let shutdown = self.process.shutdown();
-        let (stop, abandon) = (shutdown.soft().clone(), shutdown.hard().clone());
-        let alive = self.process.heartbeat(name);
+        let (handler, shutdown) = (Arc::new(handler), self.process.shutdown());
+        let config = WorkerConfig { isolation: self.isolation.clone(), ..config };
+        let both = [config.redriving(), Some(config)].into_iter().flatten().map(|config| {
+            let (log, dead_letters, metrics) =
+                (self.log.clone(), self.dead_letters.clone(), self.metrics.clone());
+            let worker =
+                Worker::new(log, config, Arc::clone(&handler), commit.clone(), dead_letters, metrics);
+            worker.run(shutdown.soft().clone(), shutdown.hard().clone())
+        });
+        let (working, alive) = (join_all(both), self.process.heartbeat(name));
         self.process.tasks().spawn(name, async move {
-            alive.while_polled(worker.run(stop, abandon)).await;
+            alive.while_polled(working).await;
+            Ok(())
+        });
+    }
+
+    /// Parks what the broker gave up of this service's messages by itself.
+    pub fn sweep(&self, reports: ConsumerDef) {
+        let sweeper = Sweeper::new(self.log.clone(), reports, self.dead_letters.clone());
+        let stop = self.process.shutdown().soft().clone();
+        self.process.tasks().spawn("sweep", async move {
+            sweeper.run(stop).await;
             Ok(())
         });
     }

@@ -23,7 +23,10 @@ pub mod message;
 pub mod metrics;
 
 use anyhow::Context;
-use events::catalogue::{NOTIFICATION_ORDERS, NOTIFICATION_REFUNDS, NOTIFICATIONS, ORDERS, PAYMENTS};
+use events::catalogue::{
+    NOTIFICATION_ADVISORIES, NOTIFICATION_ORDERS, NOTIFICATION_ORDERS_REDRIVE, NOTIFICATION_REFUNDS,
+    NOTIFICATION_REFUNDS_REDRIVE, NOTIFICATIONS, ORDERS, PAYMENTS,
+};
 use messaging::worker::{RetryPolicy, WorkerConfig};
 use runtime::Process;
 use service::{Needs, Service};
@@ -38,7 +41,13 @@ use crate::{
 
 const NEEDS: Needs = Needs {
     streams: &[ORDERS.name, PAYMENTS.name, NOTIFICATIONS.name],
-    consumers: &[NOTIFICATION_ORDERS, NOTIFICATION_REFUNDS],
+    consumers: &[
+        NOTIFICATION_ORDERS,
+        NOTIFICATION_REFUNDS,
+        NOTIFICATION_ORDERS_REDRIVE,
+        NOTIFICATION_REFUNDS_REDRIVE,
+        NOTIFICATION_ADVISORIES,
+    ],
 };
 
 /// Starts the service; it works until the process is told to stop.
@@ -68,6 +77,7 @@ pub async fn start_with<C: Channel>(config: Config, process: Process, channel: C
         };
         service.worker(name, worker, notify.clone(), outcomes.clone());
     }
+    service.sweep(NOTIFICATION_ADVISORIES);
 
     process.serve(axum::Router::new()).await?;
     Ok(())

@@ -23,7 +23,10 @@ pub mod metrics;
 use std::sync::Arc;
 
 use anyhow::Context;
-use events::catalogue::{INVENTORY, ORDERS, PAYMENT_CHARGE, PAYMENT_REFUND, PAYMENTS};
+use events::catalogue::{
+    INVENTORY, ORDERS, PAYMENT_ADVISORIES, PAYMENT_CHARGE, PAYMENT_CHARGE_REDRIVE, PAYMENT_REFUND,
+    PAYMENT_REFUND_REDRIVE, PAYMENTS,
+};
 use messaging::worker::{RetryPolicy, WorkerConfig};
 use runtime::Process;
 use service::{Needs, Service};
@@ -38,7 +41,13 @@ use crate::{
 
 const NEEDS: Needs = Needs {
     streams: &[INVENTORY.name, ORDERS.name, PAYMENTS.name],
-    consumers: &[PAYMENT_CHARGE, PAYMENT_REFUND],
+    consumers: &[
+        PAYMENT_CHARGE,
+        PAYMENT_REFUND,
+        PAYMENT_CHARGE_REDRIVE,
+        PAYMENT_REFUND_REDRIVE,
+        PAYMENT_ADVISORIES,
+    ],
 };
 
 /// Starts the service; it works until the process is told to stop.
@@ -67,6 +76,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     };
     service.worker("charge", charging, Charge(Arc::clone(&payments)), outcomes.clone());
     service.worker("refund", refunding, Refund(payments), outcomes);
+    service.sweep(PAYMENT_ADVISORIES);
 
     process.serve(axum::Router::new()).await?;
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use events::{
     RawEnvelope,
-    catalogue::{CONSUMERS, STREAMS},
+    catalogue::{CONSUMERS, REDRIVE_SUFFIX, STREAMS, every_consumer, redrive_of},
     form,
 };
 use serde_json::Value;
@@ -140,6 +140,22 @@ fn consumers_are_given_subjects_that_exist() {
             assert_eq!(stream_of(subject).name, consumer.stream, "{}", consumer.durable);
         }
     }
+}
+
+#[test]
+fn what_is_put_back_for_a_consumer_goes_to_a_consumer_of_its_own() {
+    for consumer in &CONSUMERS {
+        let redrive = redrive_of(consumer).expect("every worker's consumer has one");
+        assert_eq!(redrive.durable.strip_suffix(REDRIVE_SUFFIX), Some(consumer.durable));
+        assert_eq!(redrive.subjects, [format!("redrive.{}", consumer.durable)]);
+        for name in [consumer.durable, redrive.durable] {
+            let subject = format!("$JS.EVENT.ADVISORY.CONSUMER.*.*.{name}");
+            let watchers = every_consumer().filter(|def| def.subjects.contains(&subject.as_str()));
+            assert_eq!(watchers.count(), 1, "one service hears what the broker reports of {name}");
+        }
+    }
+    let names: BTreeSet<_> = every_consumer().map(|consumer| consumer.durable).collect();
+    assert_eq!(names.len(), every_consumer().count(), "no name twice");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Dead letters: where a message goes that cannot be handled, with its cause, until somebody looks.
 
 mod park;
+mod sweep;
 
 pub use park::{DeadLetters, Failure, chain};
+pub use sweep::Sweeper;
 
 use crate::log::Stored;
 

@@ -5,10 +5,13 @@ use async_nats::jetstream::{
     context::{ConsumerInfoErrorKind, GetStreamErrorKind},
     stream::Config,
 };
-use events::catalogue::{CONSUMERS, ConsumerDef};
+use events::catalogue::{ConsumerDef, every_consumer};
 
 use super::{Action, Change, TopologyError, TopologyOptions, desired, diff};
-use crate::jetstream::{JetStream, SNAPSHOT_BUCKET};
+use crate::{
+    dead_letter,
+    jetstream::{ATTEMPTS_STREAM, JetStream, SNAPSHOT_BUCKET},
+};
 
 /// Makes the broker what it must be, or changes nothing at all if there is anything it would have to refuse.
 ///
@@ -44,7 +47,7 @@ async fn walk(js: &JetStream, options: &TopologyOptions, mode: Mode) -> Result<V
         changes.push(stream_change(js, &stream, mode).await?);
     }
     changes.push(bucket_change(js, options, mode).await?);
-    for consumer in &CONSUMERS {
+    for consumer in every_consumer() {
         changes.push(consumer_change(js, consumer, mode).await?);
     }
     Ok(changes)
@@ -137,7 +140,8 @@ async fn find_consumer(js: &JetStream, def: &ConsumerDef) -> Result<Option<consu
     }
 }
 
-/// Checks that the streams and consumers a service needs are there and safe to use.
+/// Checks that the streams and consumers a service needs are there and safe to use, and what every service
+/// needs: somewhere to put what it cannot handle.
 ///
 /// # Errors
 /// The broker is out of reach, or something is missing or differs.
@@ -148,7 +152,7 @@ pub async fn verify(
 ) -> Result<(), TopologyError> {
     let mut wrong = Vec::new();
     let desired = desired::streams(&TopologyOptions::default());
-    for name in streams {
+    for name in streams.iter().chain(&[dead_letter::STREAM, ATTEMPTS_STREAM]) {
         match find_stream(js, name).await? {
             None => wrong.push(format!("stream {name} is missing")),
             Some((actual, _bytes)) => {
@@ -162,8 +166,8 @@ pub async fn verify(
         match find_consumer(js, def).await? {
             None => wrong.push(format!("{what} is missing")),
             Some(actual) => {
-                let difference = diff::consumer(&actual, &desired::consumer(def));
-                wrong.extend(difference.destructive.iter().map(|line| format!("{what}: {line}")));
+                let lines = unsafe_to_consume(&actual, desired::consumer(def));
+                wrong.extend(lines.into_iter().map(|line| format!("{what}: {line}")));
             }
         }
     }
@@ -184,4 +188,16 @@ fn unsafe_to_use(actual: &Config, desired: &Config) -> Vec<String> {
     let difference = diff::stream(actual, &tuned, 0);
     let lines = difference.harmless.into_iter().chain(difference.destructive);
     lines.map(|line| format!("stream {}: {line}", desired.name)).collect()
+}
+
+/// How many messages may be under way is the operator's choice, and so is more patience. A limit of
+/// deliveries is not: the broker would give messages up behind the workers' backs.
+fn unsafe_to_consume(actual: &consumer::Config, desired: consumer::pull::Config) -> Vec<String> {
+    let tuned = consumer::pull::Config {
+        ack_wait: actual.ack_wait.max(desired.ack_wait),
+        max_ack_pending: actual.max_ack_pending,
+        ..desired
+    };
+    let difference = diff::consumer(actual, &tuned);
+    difference.harmless.into_iter().chain(difference.destructive).collect()
 }

@@ -39,6 +39,8 @@ pub(super) fn stream(actual: &Config, desired: &Config, bytes: u64) -> Differenc
     difference.note("retention", &actual.retention, &desired.retention, true);
     difference.note("storage", &actual.storage, &desired.storage, true);
     difference.note("discard", &actual.discard, &desired.discard, desired.discard == DiscardPolicy::Old);
+    let kept = |c: &Config| c.max_messages_per_subject.max(0);
+    difference.note("max_messages_per_subject", &kept(actual), &kept(desired), kept(desired) > 0);
     difference.note("replicas", &actual.num_replicas, &desired.num_replicas, false);
     difference.note("duplicate_window", &actual.duplicate_window, &desired.duplicate_window, false);
     let unlimited = |limit: i64| u64::try_from(limit).ok().filter(|&limit| limit > 0).unwrap_or(u64::MAX);

@@ -13,6 +13,7 @@
 //! | which deliveries were failed attempts | `recall` |
 //! | what is done about a message that kills its process | [`Isolation`] |
 //! | when a failed attempt is repeated | [`RetryPolicy`] |
+//! | what the broker gave up by itself | [`Sweeper`](crate::dead_letter::Sweeper) |
 
 mod attempt;
 mod isolation;
@@ -24,7 +25,10 @@ mod stamp;
 
 use std::{sync::Arc, time::Duration};
 
-use events::{RawEnvelope, StreamEvent, catalogue::ConsumerDef};
+use events::{
+    RawEnvelope, StreamEvent,
+    catalogue::{self, ConsumerDef},
+};
 
 use crate::{
     clock::Clock, commit::GroupCommit, dead_letter::DeadLetters, log::Stored, metrics::Metrics,
@@ -102,6 +106,11 @@ impl<H: Handler> Handler for Arc<H> {
     }
 }
 
+/// The default of [`WorkerConfig::progress`].
+const PROGRESS: Duration = Duration::from_secs(10);
+/// Messages put back that are handled at once.
+const REDRIVEN_AT_ONCE: usize = 4;
+
 /// How a consumer is worked on.
 #[derive(Clone)]
 pub struct WorkerConfig {
@@ -115,6 +124,9 @@ pub struct WorkerConfig {
     pub retry: RetryPolicy,
     /// Who may be handled beside whom.
     pub isolation: Isolation,
+    /// Time between two signs of life to the broker while a message is in hand; well below the consumer's
+    /// `ack_wait`.
+    pub progress: Duration,
     /// The time of day.
     pub clock: Clock,
 }
@@ -124,7 +136,15 @@ impl WorkerConfig {
     #[must_use]
     pub fn new(consumer: ConsumerDef, clock: Clock) -> Self {
         let (letters, retry, isolation) = (consumer.durable, RetryPolicy::default(), Isolation::default());
-        Self { consumer, letters, concurrency: 64, retry, isolation, clock }
+        Self { consumer, letters, concurrency: 64, retry, isolation, progress: PROGRESS, clock }
+    }
+
+    /// The same for what operators put back, a few at a time; `None` if nothing can be put back for it.
+    #[must_use]
+    pub fn redriving(&self) -> Option<Self> {
+        let consumer = catalogue::redrive_of(&self.consumer)?;
+        let concurrency = self.concurrency.min(REDRIVEN_AT_ONCE);
+        Some(Self { consumer, concurrency, ..self.clone() })
     }
 }
 

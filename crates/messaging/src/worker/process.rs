@@ -16,9 +16,6 @@ use crate::{
     trace,
 };
 
-/// Time between two signs of life to the broker; well below the consumer's `ack_wait`.
-const PROGRESS: Duration = Duration::from_secs(10);
-
 /// How a message was settled.
 pub(super) enum Settled {
     Done,
@@ -70,7 +67,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         let started = Instant::now();
         let settled = tokio::select! {
             settled = self.settle(delivery, stop, abandon) => settled,
-            never = keep_alive(delivery) => never,
+            never = keep_alive(delivery, self.config.progress) => never,
         };
         self.metrics
             .process_seconds
@@ -181,9 +178,9 @@ impl<L: Log, H: Handler> Shared<L, H> {
 }
 
 /// Tells the broker now and then that the message is still being worked on.
-async fn keep_alive<D: Delivery>(delivery: &D) -> Settled {
+async fn keep_alive<D: Delivery>(delivery: &D, every: Duration) -> Settled {
     loop {
-        tokio::time::sleep(PROGRESS).await;
+        tokio::time::sleep(every).await;
         tell(delivery.in_progress().await);
     }
 }

@@ -226,6 +226,6 @@ mod tests {
 
     /// Streams, the four beside them, the consumers, and the bucket.
     fn topology_size() -> usize {
-        events::catalogue::STREAMS.len() + 4 + events::catalogue::CONSUMERS.len() + 1
+        events::catalogue::STREAMS.len() + 4 + events::catalogue::every_consumer().count() + 1
     }
 }
