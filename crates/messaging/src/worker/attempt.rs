@@ -2,6 +2,7 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
+use events::DecodeError;
 use futures_util::{FutureExt, future::join_all};
 use tracing::{Span, debug, warn};
 
@@ -36,7 +37,7 @@ enum Ended {
     /// It does not count.
     Held(Duration),
     /// No further one can succeed.
-    Hopeless(String),
+    Hopeless(Cause, String),
 }
 
 impl<L: Log, H: Handler> Shared<L, H> {
@@ -49,8 +50,9 @@ impl<L: Log, H: Handler> Shared<L, H> {
         alone: bool,
     ) -> Next {
         let turn = self.config.isolation.turn(alone).await;
-        if alone {
+        if alone && !attempts.alone {
             self.note_alone(delivery, attempts).await;
+            attempts.alone = true;
         }
         let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
@@ -66,10 +68,10 @@ impl<L: Log, H: Handler> Shared<L, H> {
                 self.metrics.attempt(durable, "held");
                 Next::Again(pause)
             }
-            Ended::Hopeless(error) => {
+            Ended::Hopeless(cause, error) => {
                 self.metrics.attempt(durable, "rejected");
                 let tries = attempts.failed + 1;
-                Next::Over(self.park(delivery, Cause::Rejected, error, tries, attempts).await)
+                Next::Over(self.park(delivery, cause, error, tries, attempts).await)
             }
             Ended::Failed(cause, error) => {
                 self.metrics.attempt(durable, "failed");
@@ -91,14 +93,17 @@ impl<L: Log, H: Handler> Shared<L, H> {
         match self.handler.handle(received).await {
             Outcome::Publish(events) => match self.publish(&events, received).await {
                 Ok(()) => Ended::Done,
-                Err(refusal) => Ended::Hopeless(chain(&refusal)),
+                Err(refusal) => Ended::Hopeless(Cause::Rejected, chain(&refusal)),
             },
             Outcome::Retry(error) => Ended::Failed(Cause::Exhausted, chain(&*error)),
             Outcome::Hold { reason, retry_in } => {
                 debug!(reason, "held until what it depends on is back");
                 Ended::Held(retry_in)
             }
-            Outcome::Reject(error) => Ended::Hopeless(chain(&*error)),
+            Outcome::Reject(error) => {
+                let cause = if error.is::<DecodeError>() { Cause::Undecodable } else { Cause::Rejected };
+                Ended::Hopeless(cause, chain(&*error))
+            }
         }
     }
 

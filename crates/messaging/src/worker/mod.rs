@@ -10,12 +10,13 @@
 //! | when messages are taken, and how a worker stops | `run` |
 //! | one message from its arrival to its settlement | `process` |
 //! | one attempt at it | `attempt` |
-//! | which deliveries were failed attempts | `recall` |
+//! | which deliveries were failed attempts | `recall`, `in_hand` |
 //! | what is done about a message that kills its process | [`Isolation`] |
 //! | when a failed attempt is repeated | [`RetryPolicy`] |
 //! | what the broker gave up by itself | [`Sweeper`](crate::dead_letter::Sweeper) |
 
 mod attempt;
+mod in_hand;
 mod isolation;
 mod process;
 mod recall;
@@ -34,6 +35,8 @@ use crate::{
     clock::Clock, commit::GroupCommit, dead_letter::DeadLetters, log::Stored, metrics::Metrics,
     trace::TraceContext,
 };
+
+use in_hand::InHand;
 
 pub use isolation::Isolation;
 pub use retry::RetryPolicy;
@@ -83,8 +86,8 @@ pub trait Handler: Send + Sync + 'static {
     /// What its outcomes are.
     type Event: StreamEvent;
 
-    /// Waits until it makes sense to take messages; none is taken before. Asked before each time messages
-    /// are taken; dropped when the worker stops.
+    /// Waits until it makes sense to take messages; none is taken before. Asked each time before messages
+    /// are taken. Cancel safe: it may be dropped and asked again.
     fn ready(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
@@ -156,4 +159,5 @@ struct Shared<L, H> {
     commit: GroupCommit,
     dead_letters: DeadLetters,
     metrics: Metrics,
+    in_hand: InHand,
 }

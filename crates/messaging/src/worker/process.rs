@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use events::RawEnvelope;
-use prometheus::IntGauge;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, info_span, warn};
 
-use super::{Handler, Received, Shared, attempt::Next, recall::Recalled};
+use super::{Handler, Received, Shared, attempt::Next, in_hand::Held, recall::Recalled};
 use crate::{
     dead_letter::{self, Cause, Failure, chain},
     log::{Attempts, Delivery, Log, Unavailable},
@@ -41,15 +40,6 @@ pub(super) enum Verdict {
     HandBack(Duration),
 }
 
-/// Counts a message as being handled until dropped, also by a panic.
-struct InFlight(IntGauge);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 impl<L: Log, H: Handler> Shared<L, H> {
     /// Handles a delivery and settles it: after `stop` without further attempts, after `abandon` at once.
     pub(super) async fn process<D: Delivery>(
@@ -61,9 +51,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         let durable = self.config.consumer.durable;
         let backlog = i64::try_from(delivery.backlog()).unwrap_or(i64::MAX);
         self.metrics.backlog.with_label_values(&[durable]).set(backlog);
-        let in_flight = self.metrics.in_flight.with_label_values(&[durable]);
-        in_flight.inc();
-        let _in_flight = InFlight(in_flight);
+        let Some(_held) = self.hold(delivery) else { return };
         let started = Instant::now();
         let settled = tokio::select! {
             settled = self.settle(delivery, stop, abandon) => settled,
@@ -73,6 +61,12 @@ impl<L: Log, H: Handler> Shared<L, H> {
             .process_seconds
             .with_label_values(&[durable, settled.as_str()])
             .observe(started.elapsed().as_secs_f64());
+    }
+
+    /// Takes the message in hand until what is returned is dropped; `None` if it is already.
+    pub(super) fn hold(&self, delivery: &impl Delivery) -> Option<Held<'_>> {
+        let in_flight = self.metrics.in_flight.with_label_values(&[self.config.consumer.durable]);
+        self.in_hand.take(delivery, in_flight)
     }
 
     async fn settle<D: Delivery>(

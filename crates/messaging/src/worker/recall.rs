@@ -92,7 +92,9 @@ impl<L: Log, H> Shared<L, H> {
     pub(super) async fn hand_back(&self, delivery: &impl Delivery, attempts: &Attempts, delay: Duration) {
         let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
         self.metrics.attempt(durable, "handed_back");
-        let recorded = self.log.save_attempts(durable, sequence, attempts);
+        let deliveries = self.in_hand.newest(sequence).unwrap_or(attempts.deliveries);
+        let record = Attempts { deliveries, alone: false, ..*attempts };
+        let recorded = self.log.save_attempts(durable, sequence, &record);
         if !matches!(tokio::time::timeout(RECORD, recorded).await, Ok(Ok(()))) {
             warn!(consumer = durable, sequence, "cannot record that this delivery was no failure");
         }

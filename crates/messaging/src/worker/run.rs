@@ -7,7 +7,7 @@ use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Handler, Shared, WorkerConfig};
+use super::{Handler, Shared, WorkerConfig, in_hand::InHand};
 use crate::{
     commit::GroupCommit,
     dead_letter::DeadLetters,
@@ -37,7 +37,8 @@ impl<L: Log, H: Handler> Worker<L, H> {
         dead_letters: DeadLetters,
         metrics: Metrics,
     ) -> Self {
-        let shared = Shared { log, config, handler, commit, dead_letters, metrics };
+        let in_hand = InHand::default();
+        let shared = Shared { log, config, handler, commit, dead_letters, metrics, in_hand };
         Self { shared: Arc::new(shared), consumer: None, in_hand: JoinSet::new() }
     }
 
@@ -92,7 +93,12 @@ impl<L: Log, H: Handler> Worker<L, H> {
     async fn leave(&mut self) {
         let Some(consumer) = self.consumer.take() else { return };
         let rest = consumer.leave().await;
-        join_all(rest.iter().map(|delivery| self.shared.hand_back_unread(delivery))).await;
+        let back = rest.iter().map(async |delivery| {
+            if let Some(_held) = self.shared.hold(delivery) {
+                self.shared.hand_back_unread(delivery).await;
+            }
+        });
+        join_all(back).await;
     }
 
     async fn finish(mut self) {

@@ -113,7 +113,7 @@ async fn what_cannot_be_read_is_parked_and_the_rest_goes_on() {
     causes.sort_unstable();
     assert_eq!(
         causes,
-        [("1", "undecodable", "notification-orders"), ("2", "rejected", "notification-orders")]
+        [("1", "undecodable", "notification-orders"), ("2", "undecodable", "notification-orders")]
     );
 }
 
