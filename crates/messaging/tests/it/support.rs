@@ -51,8 +51,12 @@ impl EventData for Added {
     }
 }
 
+/// A number whose addition cannot be written down: that panics.
+pub(crate) const UNSPEAKABLE: u64 = 404;
+
 impl StreamEvent for Added {
     fn kind(&self) -> &'static str {
+        assert_ne!(self.number, UNSPEAKABLE, "an unspeakable number");
         Self::TYPE
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use events::catalogue::CONSUMERS;
+use events::catalogue::{CONSUMERS, PAYMENT_REFUND};
 use messaging::topology::{self, Action, TopologyError, TopologyOptions};
 
-use crate::support::connect;
+use crate::{support::connect, worker_rig::change};
 
 fn small() -> TopologyOptions {
     TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() }
@@ -49,4 +49,16 @@ async fn what_would_lose_messages_is_refused() {
     assert!(topology::setup(&js, &larger).await.is_err());
     let now = topology::compare(&js, &small()).await.unwrap();
     assert!(now.iter().all(|change| change.action == Action::Unchanged), "{now:?}");
+}
+
+#[tokio::test]
+async fn a_consumer_with_a_limit_of_deliveries_is_not_worked_on() {
+    let broker = testkit::broker().await;
+    let js = connect(&broker, "setup").await;
+    topology::setup(&js, &small()).await.unwrap();
+    change(&broker, &PAYMENT_REFUND, |config| config.max_deliver = 3).await;
+    let refused = topology::verify(&js, &["ORDERS"], &CONSUMERS).await.unwrap_err().to_string();
+    assert!(refused.contains("payment-refund: max_deliver is 3"), "{refused}");
+    topology::setup(&js, &small()).await.unwrap();
+    topology::verify(&js, &["ORDERS"], &CONSUMERS).await.unwrap();
 }

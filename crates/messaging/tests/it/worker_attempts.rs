@@ -1,0 +1,119 @@
+//! Which deliveries are failed attempts, and what becomes of a message that kills its process.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use messaging::{log::Log, worker::Outcome};
+use testkit::eventually;
+
+use crate::{
+    support::{Added, SOON, connect, fleet},
+    worker_rig::{Call, Member, has_outcomes, impatient, input, letters},
+};
+
+fn held(retry_in: Duration) -> Outcome<Added> {
+    Outcome::Hold { reason: "down".to_owned(), retry_in }
+}
+
+#[tokio::test]
+async fn handing_back_burns_no_attempt_however_often() {
+    let (_broker, js) = fleet().await;
+    js.publish(&input(7), None).await.unwrap();
+    let limit = 5;
+    for restart in 0..=limit {
+        let member = Member::start(&js, async |_call| held(Duration::from_millis(10)));
+        member.called(1).await;
+        assert_eq!(member.calls()[0], Call { number: 7, attempt: 1, repeated: restart > 0 });
+        member.retire().await;
+    }
+    // What has failed is remembered as well.
+    let failing = Member::start(&js, async |call| match call.attempt {
+        1 => Outcome::Retry("no".into()),
+        _ => held(Duration::from_millis(10)),
+    });
+    failing.called(2).await;
+    failing.retire().await;
+    let last = Member::start(&js, async |_call| Outcome::Publish(vec![Added { number: 7 }]));
+    has_outcomes(&js, 1).await;
+    assert_eq!(last.calls(), [Call { number: 7, attempt: 2, repeated: true }]);
+    assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 0);
+}
+
+#[tokio::test]
+async fn a_process_that_dies_with_a_message_has_failed_it_once() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(7), None).await.unwrap();
+    let dying = Member::start(&connect(&broker, "dying").await, |_call| std::future::pending());
+    dying.called(1).await;
+    dying.vanish().await;
+    let heir = Member::start(&js, async |_call| Outcome::Publish(vec![Added { number: 7 }]));
+    heir.called(1).await;
+    assert_eq!(heir.calls(), [Call { number: 7, attempt: 2, repeated: true }]);
+}
+
+/// The one that kills whoever handles it.
+const KILLER: u64 = 13;
+
+/// A process: what it has in hand, and what it must not have in hand together.
+#[derive(Clone, Default)]
+struct Life {
+    in_hand: Arc<Mutex<BTreeSet<u64>>>,
+    together: Arc<AtomicBool>,
+}
+
+impl Life {
+    async fn handle(self, call: Call, patient: bool) -> Outcome<Added> {
+        let beside = {
+            let mut in_hand = self.in_hand.lock().unwrap();
+            in_hand.insert(call.number);
+            in_hand.len() > 1
+        };
+        self.together.fetch_or(beside, Ordering::SeqCst);
+        if call.number == KILLER || patient {
+            return std::future::pending().await;
+        }
+        self.in_hand.lock().unwrap().remove(&call.number);
+        Outcome::Publish(vec![Added { number: call.number }])
+    }
+}
+
+#[tokio::test]
+async fn who_kills_the_process_is_found_and_who_was_beside_is_not_condemned() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    for number in [1, KILLER, 2] {
+        js.publish(&input(number), None).await.unwrap();
+    }
+    let mut lives = 0;
+    while js.extent("DEAD_LETTERS").await.unwrap().last == 0 {
+        lives += 1;
+        assert!(lives <= 12, "nobody is condemned");
+        let (life, beside) = (Life::default(), lives <= 3);
+        let handling = life.clone();
+        let process = connect(&broker, &format!("life-{lives}")).await;
+        let member = Member::start(&process, move |call| handling.clone().handle(call, beside));
+        eventually(SOON, "a death or a letter", async || {
+            let in_hand = life.in_hand.lock().unwrap().clone();
+            let dies = if beside { in_hand.len() == 3 } else { in_hand.contains(&KILLER) };
+            let parked = js.extent("DEAD_LETTERS").await.unwrap().last == 1;
+            if dies || parked { Ok(()) } else { Err(in_hand) }
+        })
+        .await;
+        assert_eq!(life.together.load(Ordering::SeqCst), beside, "life {lives}");
+        member.vanish().await;
+    }
+    let letter = &letters(&js, 1).await[0];
+    assert_eq!(letter.headers.get("Fleet-Cause"), Some("crashed"));
+    assert_eq!(letter.headers.get("Fleet-Original-Sequence"), Some("2"));
+    assert_eq!(letter.headers.get("Fleet-Attempts"), Some("5"));
+    let _last = Member::start(&js, async |call| Outcome::Publish(vec![Added { number: call.number }]));
+    has_outcomes(&js, 2).await;
+    assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 1, "the others are done");
+}
