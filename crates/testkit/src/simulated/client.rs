@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use messaging::log::{Ack, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
+use messaging::log::{Ack, Attempts, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
 
 use super::{
     beats::SimBeats,
@@ -173,8 +173,25 @@ impl Log for SimLog {
         SimReader::new(self.clone(), stream, subjects, after)
     }
 
-    fn consume(&self, stream: &str, durable: &str, prefetch: usize) -> SimConsumer {
-        SimConsumer::new(self.clone(), stream, durable, prefetch)
+    fn consume(&self, stream: &str, durable: &str) -> SimConsumer {
+        SimConsumer::new(self.clone(), stream, durable)
+    }
+
+    async fn save_attempts(
+        &self,
+        durable: &str,
+        sequence: u64,
+        attempts: &Attempts,
+    ) -> Result<(), Unavailable> {
+        let (key, attempts) = ((durable.to_owned(), sequence), *attempts);
+        let what = || format!("save attempts at {durable}:{sequence}: {attempts:?}");
+        self.request(what, move |server| server.keep_attempts(key, attempts)).await
+    }
+
+    async fn load_attempts(&self, durable: &str, sequence: u64) -> Result<Option<Attempts>, Unavailable> {
+        let key = (durable.to_owned(), sequence);
+        let what = || format!("load attempts at {durable}:{sequence}");
+        self.request(what, move |server| Ok(server.attempts.get(&key).copied())).await
     }
 
     async fn beat(&self, journal: &str, beat: &Beat) {

@@ -9,6 +9,7 @@ use super::{
     client::SimLog,
     durable::{Answer, Arrival, Member},
     link::PATIENCE,
+    server::Server,
 };
 
 /// One member of a simulated durable consumer.
@@ -16,44 +17,63 @@ pub struct SimConsumer {
     log: SimLog,
     stream: String,
     durable: String,
-    prefetch: u64,
     /// Once it takes part.
     id: Option<u64>,
     wake: Arc<Notify>,
 }
 
+/// What there is for a member.
+enum Next {
+    Messages(Vec<SimDelivery>),
+    /// Something is on its way, or its requests end.
+    At(Instant),
+    Nothing,
+}
+
 impl SimConsumer {
-    pub(super) fn new(log: SimLog, stream: &str, durable: &str, prefetch: usize) -> Self {
+    pub(super) fn new(log: SimLog, stream: &str, durable: &str) -> Self {
         let (stream, durable) = (stream.to_owned(), durable.to_owned());
-        let prefetch = u64::try_from(prefetch.max(1)).unwrap_or(u64::MAX);
-        Self { log, stream, durable, prefetch, id: None, wake: Arc::default() }
+        Self { log, stream, durable, id: None, wake: Arc::default() }
     }
 
-    /// Takes the next message, or says when it arrives, if one is on its way.
-    fn look(&mut self) -> Result<SimDelivery, Option<Instant>> {
+    /// Asks for messages and takes those that have arrived.
+    fn look(&mut self, most: usize) -> Next {
         let (client, now) = (self.log.id, Instant::now());
         let shared = Arc::clone(&self.log.shared);
         let mut server = shared.lock();
         if !server.hears(client) {
-            return Err(None);
+            return Next::Nothing;
         }
         let id = *self.id.get_or_insert_with(|| server.fresh_id());
         server.connection(client).wakers.entry(id).or_insert_with(|| Arc::clone(&self.wake));
-        let Some(durable) = server.durables.get_mut(&self.durable) else { return Err(None) };
-        if durable.stream != self.stream {
-            return Err(None);
-        }
-        let fresh = || Member::new(client, Arc::clone(&self.wake), self.prefetch, now);
-        durable.members.entry(id).or_insert_with(fresh).wait(now);
+        let durable = server.durables.get_mut(&self.durable);
+        let Some(durable) = durable.filter(|durable| durable.stream == self.stream) else {
+            return Next::Nothing;
+        };
+        let fresh = || Member::new(client, Arc::clone(&self.wake), now);
+        durable.members.entry(id).or_insert_with(fresh).wait(most as u64, now);
         server.hand_out(&self.durable);
-        let Some(member) = server.durables.get_mut(&self.durable).and_then(|d| d.members.get_mut(&id)) else {
-            return Err(None);
-        };
-        let Some(arrival) = member.inbox.pop_front_if(|arrival| arrival.at <= now) else {
-            return Err(member.inbox.front().map(|arrival| arrival.at));
-        };
-        let message = server.streams.get(&self.stream).and_then(|stream| stream.get(arrival.sequence));
-        message.map(|message| self.delivery(message.clone(), &arrival)).ok_or(None)
+        self.take(&mut server, most, now)
+    }
+
+    /// Takes what has arrived.
+    fn take(&self, server: &mut Server, most: usize, now: Instant) -> Next {
+        let Server { durables, streams, .. } = server;
+        let member = durables.get_mut(&self.durable).zip(self.id).and_then(|(d, id)| d.members.get_mut(&id));
+        let (Some(member), Some(stream)) = (member, streams.get(&self.stream)) else { return Next::Nothing };
+        let mut taken = Vec::new();
+        while taken.len() < most
+            && let Some(arrival) = member.inbox.pop_front_if(|arrival| arrival.at <= now)
+        {
+            let message = stream.get(arrival.sequence).cloned();
+            taken.extend(message.map(|message| self.delivery(message, &arrival)));
+        }
+        match member.inbox.front() {
+            _ if !taken.is_empty() => Next::Messages(taken),
+            Some(arrival) => Next::At(arrival.at),
+            None if member.is_owed(now) => Next::At(member.expires),
+            None => Next::Nothing,
+        }
     }
 
     fn delivery(&self, message: Stored, arrival: &Arrival) -> SimDelivery {
@@ -78,7 +98,7 @@ impl SimConsumer {
     }
 }
 
-/// Somebody waits for the next message until this is dropped.
+/// Somebody waits for messages until this is dropped.
 struct Waiting<'a>(&'a mut SimConsumer);
 
 impl Drop for Waiting<'_> {
@@ -90,29 +110,35 @@ impl Drop for Waiting<'_> {
 impl Consumer for SimConsumer {
     type Delivery = SimDelivery;
 
-    async fn next(&mut self) -> SimDelivery {
+    async fn next(&mut self, most: usize) -> Vec<SimDelivery> {
         self.log.awake().await;
         let waiting = Waiting(self);
         loop {
-            match waiting.0.look() {
-                Ok(delivery) => return delivery,
-                Err(Some(arrives)) => tokio::time::sleep_until(arrives).await,
-                Err(None) => waiting.0.wake.notified().await,
+            match waiting.0.look(most) {
+                Next::Messages(messages) => return messages,
+                Next::At(time) if time > Instant::now() => {
+                    // Either way there is something to look at.
+                    let _woken = tokio::time::timeout_at(time, waiting.0.wake.notified()).await;
+                }
+                Next::At(_) | Next::Nothing => waiting.0.wake.notified().await,
             }
         }
     }
 
-    fn leave(self) -> Vec<SimDelivery> {
-        let now = Instant::now();
-        let mut server = self.log.shared.lock();
-        let durable = server.durables.get_mut(&self.durable);
-        let member = durable.zip(self.id).and_then(|(durable, id)| durable.members.remove(&id));
-        let inbox = member.map(|member| member.inbox).unwrap_or_default();
-        let Some(stream) = server.streams.get(&self.stream) else { return Vec::new() };
-        let arrived = inbox.iter().filter(|arrival| arrival.at <= now);
-        arrived
-            .filter_map(|arrival| Some(self.delivery(stream.get(arrival.sequence)?.clone(), arrival)))
-            .collect()
+    async fn leave(self) -> Vec<SimDelivery> {
+        let mut rest = Vec::new();
+        loop {
+            self.log.awake().await;
+            let next = {
+                let mut server = self.log.shared.lock();
+                self.take(&mut server, usize::MAX, Instant::now())
+            };
+            match next {
+                Next::Messages(messages) => rest.extend(messages),
+                Next::At(time) => drop(tokio::time::timeout_at(time, self.wake.notified()).await),
+                Next::Nothing => return rest,
+            }
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{connection::ClientId, subject::any_matches};
 
-/// How long a pull stays open after its member has stopped waiting for it.
-const PULL_EXPIRES: Duration = Duration::from_secs(5);
+/// How long the server keeps a request for messages; a member that waits renews it.
+const EXPIRES: Duration = Duration::from_secs(1);
 /// What happened to a consumer in this time before the broker is killed is not written down yet.
 const UNWRITTEN: Duration = Duration::from_millis(100);
 
@@ -52,14 +52,12 @@ pub(super) struct Member {
     pub(super) wake: Arc<Notify>,
     /// What was handed to it and not asked for yet, in order of arrival.
     pub(super) inbox: VecDeque<Arrival>,
-    /// What one pull asks for.
-    batch: u64,
-    /// What its pulls ask for and the server has not sent.
+    /// What it has asked for and the server has not sent.
     credit: u64,
-    /// Whether it waits just now, and so renews its pulls.
+    /// Whether it waits just now, and so renews its requests.
     waiting: bool,
-    /// When its pulls end.
-    expires: Instant,
+    /// When its requests end.
+    pub(super) expires: Instant,
 }
 
 /// A message on its way to a member, or waiting in its hands.
@@ -80,34 +78,40 @@ pub(super) enum Answer {
 }
 
 impl Member {
-    pub(super) fn new(client: ClientId, wake: Arc<Notify>, batch: u64, now: Instant) -> Self {
-        Self { client, wake, inbox: VecDeque::new(), batch, credit: 0, waiting: false, expires: now }
+    pub(super) fn new(client: ClientId, wake: Arc<Notify>, now: Instant) -> Self {
+        Self { client, wake, inbox: VecDeque::new(), credit: 0, waiting: false, expires: now }
     }
 
-    /// It waits for the next message: a pull is renewed when half of it or less is still under way.
-    pub(super) fn wait(&mut self, now: Instant) {
+    /// It waits for messages, and asks for more when fewer than half of `most` are under way.
+    pub(super) fn wait(&mut self, most: u64, now: Instant) {
         if !self.waiting && self.expires <= now {
             self.credit = 0;
         }
         self.waiting = true;
-        if self.credit + self.inbox.len() as u64 <= self.batch / 2 {
-            self.credit += self.batch;
+        let owed = self.credit + self.inbox.len() as u64;
+        if owed == 0 || owed < most / 2 {
+            self.credit += most.saturating_sub(owed);
         }
     }
 
-    /// It waits no more; its pulls stay open for a while.
+    /// It waits no more; what it has asked for stays asked for a while.
     pub(super) fn rest(&mut self, now: Instant) {
         if self.waiting {
             self.waiting = false;
-            self.expires = now + PULL_EXPIRES;
+            self.expires = now + EXPIRES;
         }
     }
 
-    /// What was on its way is lost, its pulls too.
+    /// What was on its way is lost, its requests too.
     pub(super) fn disconnect(&mut self, now: Instant) {
         self.inbox.retain(|arrival| arrival.at <= now);
         self.credit = 0;
         self.rest(now);
+    }
+
+    /// Whether something may still come that it has asked for.
+    pub(super) fn is_owed(&self, now: Instant) -> bool {
+        !self.inbox.is_empty() || self.takes(now)
     }
 
     fn takes(&self, now: Instant) -> bool {

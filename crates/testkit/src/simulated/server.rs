@@ -7,7 +7,7 @@ use std::{
 };
 
 use events::Timestamp;
-use messaging::log::Beat;
+use messaging::log::{Attempts, Beat};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
@@ -35,6 +35,7 @@ pub(super) struct Server {
     pub(super) streams: BTreeMap<String, Stream>,
     pub(super) durables: BTreeMap<String, Durable>,
     pub(super) snapshots: BTreeMap<(String, u64), Snapshot>,
+    pub(super) attempts: BTreeMap<(String, u64), Attempts>,
     pub(super) listeners: BTreeMap<u64, Listener>,
     pub(super) connections: Vec<Connection>,
     pub(super) trace: Trace,
@@ -94,6 +95,7 @@ impl Server {
             streams: BTreeMap::new(),
             durables: BTreeMap::new(),
             snapshots: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             listeners: BTreeMap::new(),
             connections: Vec::new(),
             trace: Trace::default(),

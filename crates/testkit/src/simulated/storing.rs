@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use messaging::{
     headers::Headers,
-    log::{Ack, Extent, Message, PublishError, Unavailable},
+    log::{Ack, Attempts, Extent, Message, PublishError, Unavailable},
 };
 
 use super::server::{Server, Snapshot};
@@ -76,11 +76,24 @@ impl Server {
         self.streams.get(stream).map(super::stream::Stream::extent).ok_or_else(|| no_stream(stream))
     }
 
+    /// Remembers the attempts at a message.
+    pub(super) fn keep_attempts(
+        &mut self,
+        key: (String, u64),
+        attempts: Attempts,
+    ) -> Result<(), Unavailable> {
+        self.has_room()?;
+        self.attempts.insert(key, attempts);
+        Ok(())
+    }
+
+    fn has_room(&self) -> Result<(), Unavailable> {
+        if self.faults.full { Err(Unavailable("the store is full".to_owned())) } else { Ok(()) }
+    }
+
     /// Keeps a snapshot.
     pub(super) fn keep(&mut self, journal: &str, sequence: u64, body: Vec<u8>) -> Result<(), Unavailable> {
-        if self.faults.full {
-            return Err(Unavailable("the store is full".to_owned()));
-        }
+        self.has_room()?;
         self.snapshots.insert((journal.to_owned(), sequence), Snapshot { body, damaged: false });
         Ok(())
     }
