@@ -171,13 +171,14 @@ impl SimDelivery {
             let client = self.log.id;
             let faults = server.faults_of(client);
             let lost = server.dice.chance(faults.lost_ack);
-            let (durable, sequence) = (self.durable.clone(), self.message.sequence);
+            let (durable, sequence, deliveries) =
+                (self.durable.clone(), self.message.sequence, self.deliveries);
             let what = server.trace.text(|| format!("{durable} {sequence}: {answer:?}"));
             server.tell(
                 client,
                 lost,
                 Box::new(move |server| {
-                    server.settle(&durable, sequence, &answer);
+                    server.settle(&durable, (sequence, deliveries), &answer);
                     server.note_of(client, || what);
                 }),
             );

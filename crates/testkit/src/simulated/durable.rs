@@ -245,11 +245,6 @@ impl Durable {
         }
     }
 
-    /// How often a message was handed out that is not settled yet; 0 for any other.
-    pub(super) fn deliveries(&self, sequence: u64) -> u64 {
-        self.pending.get(&sequence).map_or(0, |pending| pending.deliveries)
-    }
-
     /// Messages in somebody's hands or due again, with how often each was handed out.
     pub(super) fn unacked(&self) -> BTreeMap<u64, u64> {
         self.pending.iter().map(|(sequence, pending)| (*sequence, pending.deliveries)).collect()

@@ -99,11 +99,10 @@ impl Server {
         }
     }
 
-    /// Takes a worker's word about a delivery.
-    pub(super) fn settle(&mut self, name: &str, sequence: u64, answer: &Answer) {
+    /// Takes a worker's word about a delivery of a message.
+    pub(super) fn settle(&mut self, name: &str, (sequence, deliveries): (u64, u64), answer: &Answer) {
         let now = Instant::now();
         let Some(durable) = self.durables.get_mut(name) else { return };
-        let deliveries = durable.deliveries(sequence);
         durable.settle(sequence, answer, now);
         if let Answer::NeverAgain(reason) = answer {
             self.advise_of_termination(name, sequence, deliveries, reason);

@@ -109,7 +109,7 @@ impl Stream {
         Ok(Ack { sequence: self.last(), duplicate: false })
     }
 
-    /// Stores a batch whole or not at all.
+    /// Stores a batch whole or not at all. The server looks at the ids first, then at the expectation.
     pub(super) fn store_batch(
         &mut self,
         (now, at): (Instant, Timestamp),
@@ -122,13 +122,13 @@ impl Stream {
             return Err(PublishError::Refused("the batch is too large".to_owned()));
         }
         self.forget(now);
-        if let Some(expected) = expect {
-            self.expect(expected)?;
-        }
         let mut ids = BTreeSet::new();
         let mut given = messages.iter().filter_map(|message| message.headers.get(MSG_ID));
         if given.any(|id| self.ids.contains_key(id) || !ids.insert(id)) {
             return Err(PublishError::DuplicateInBatch);
+        }
+        if let Some(expected) = expect {
+            self.expect(expected)?;
         }
         if full {
             return Err(PublishError::Full);
