@@ -80,7 +80,7 @@ fn dependencies_point_one_way() {
         ("runtime", &[]),
         ("service", &["events", "messaging", "runtime"]),
         ("nats-server", &[]),
-        ("testkit", &["nats-server"]),
+        ("testkit", &["events", "messaging", "nats-server"]),
         ("gateway-sim", &["runtime"]),
         ("orderfleet", &["events", "messaging", "nats-server", "gateway-sim", "runtime"]),
     ]

@@ -36,8 +36,9 @@ const OPERATOR_STREAMS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Every stream.
-pub(super) fn streams(options: &TopologyOptions) -> Vec<Config> {
+/// Every stream, as it must be.
+#[must_use]
+pub fn streams(options: &TopologyOptions) -> Vec<Config> {
     let domain = STREAMS.iter().map(|def| Config {
         allow_atomic_publish: true,
         ..stream(def.name, &[def.subjects], options, options.max_bytes, DUPLICATE_WINDOW)
@@ -83,8 +84,9 @@ fn stream(
     }
 }
 
-/// A durable consumer.
-pub(super) fn consumer(def: &ConsumerDef) -> pull::Config {
+/// A durable consumer, as it must be.
+#[must_use]
+pub fn consumer(def: &ConsumerDef) -> pull::Config {
     pull::Config {
         durable_name: Some(def.durable.to_owned()),
         filter_subjects: def.subjects.iter().map(|&subject| subject.to_owned()).collect(),
