@@ -71,6 +71,10 @@ pub struct Refund<G>(pub Arc<Payments<G>>);
 impl<G: Gateway> Handler for Charge<G> {
     type Event = PaymentEvent;
 
+    async fn ready(&self) {
+        self.0.gateway.available().await;
+    }
+
     async fn handle(&self, received: &Received<'_>) -> Outcome<PaymentEvent> {
         let started = Instant::now();
         let outcome = match received.envelope.decode_as::<StockReserved>() {
@@ -83,6 +87,10 @@ impl<G: Gateway> Handler for Charge<G> {
 
 impl<G: Gateway> Handler for Refund<G> {
     type Event = PaymentEvent;
+
+    async fn ready(&self) {
+        self.0.gateway.available().await;
+    }
 
     async fn handle(&self, received: &Received<'_>) -> Outcome<PaymentEvent> {
         let started = Instant::now();

@@ -34,7 +34,7 @@ pub struct BreakerSettings {
     pub open_max: Duration,
     /// The share of each opening's time that is drawn at random, 0 to 1, so that replicas do not probe in step.
     pub jitter: f64,
-    /// As many calls as are ever made at once: where the ramp-up after an outage ends.
+    /// The most calls made at once: where the ramp-up after an outage ends.
     pub calls: usize,
 }
 
