@@ -15,6 +15,7 @@ use crate::{
     error::ApiError,
     faults::Faults,
     sim::GatewaySim,
+    traffic::Traffic,
     wire::{self, LedgerPage},
 };
 
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> Router<GatewaySim> {
     Router::new()
         .route("/ledger", get(ledger))
         .route("/ledger/summary", get(summary))
+        .route("/traffic", get(traffic))
         .route("/faults", get(faults).put(change_faults).patch(change_faults))
 }
 
@@ -53,6 +55,10 @@ async fn ledger(
 
 async fn summary(State(sim): State<GatewaySim>) -> Json<Summary> {
     Json(sim.summary())
+}
+
+async fn traffic(State(sim): State<GatewaySim>) -> Json<Traffic> {
+    Json(sim.traffic())
 }
 
 async fn faults(State(sim): State<GatewaySim>) -> Json<Faults> {

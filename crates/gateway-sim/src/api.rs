@@ -4,9 +4,9 @@ use std::{io, sync::Arc};
 
 use axum::{
     Json, Router,
-    body::{Body, Bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Query, Request, State, rejection::BytesRejection},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -24,6 +24,8 @@ use crate::{
     wire::{self, ChargeObject, List, RefundObject},
 };
 
+/// In bytes; the same as the limit of the routes themselves.
+const MAX_BODY: usize = 2 << 20;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 impl GatewaySim {
@@ -109,10 +111,27 @@ fn answer(booked: &Booked) -> Response {
 
 /// Lets the fault switches decide what becomes of a request.
 async fn meet_faults(State(sim): State<GatewaySim>, request: Request, next: Next) -> Response {
-    let (delay, fate) = sim.admit();
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
+    let (delay, fate, under_way) = sim.admit(request.method() == Method::POST);
+    if delay.is_zero() && fate == Fate::Serve {
+        let _until_answered = under_way;
+        return next.run(request).await;
     }
+    // Read first: the caller may be gone by the time it is looked at.
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return ApiError::invalid("the body cannot be read").into_response();
+    };
+    let request = Request::from_parts(parts, Body::from(body));
+    let work = sim.carry_out(async move {
+        let _until_done = under_way;
+        tokio::time::sleep(delay).await;
+        suffer(fate, request, next).await
+    });
+    work.await.unwrap_or_else(|_panic| ApiError::internal().into_response())
+}
+
+/// What becomes of a request that has met its fate.
+async fn suffer(fate: Fate, request: Request, next: Next) -> Response {
     match fate {
         Fate::Serve => next.run(request).await,
         Fate::Outage => ApiError::outage().into_response(),
@@ -127,10 +146,13 @@ async fn meet_faults(State(sim): State<GatewaySim>, request: Request, next: Next
             reset()
         }
         Fate::Hang(time) => {
-            // The work comes first: a caller who gives up has been charged all the same.
             let response = next.run(request).await;
             tokio::time::sleep(time).await;
             response
+        }
+        Fate::Late(time) => {
+            tokio::time::sleep(time).await;
+            next.run(request).await
         }
     }
 }

@@ -22,9 +22,11 @@ pub struct Faults {
     pub error_rate: f64,
     /// Share of requests answered 500 with the work done, 0 to 1.
     pub error_after_rate: f64,
-    /// Share of requests whose answer comes `hang_ms` late, 0 to 1.
+    /// Share of requests whose answer comes `hang_ms` late, the work being done at once, 0 to 1.
     pub hang_rate: f64,
-    /// Milliseconds a hanging request's answer is late.
+    /// Share of requests whose work is done, and answered, `hang_ms` late, 0 to 1.
+    pub late_rate: f64,
+    /// Milliseconds a hanging or late request takes.
     pub hang_ms: u64,
     /// Share of requests whose connection is closed without an answer, 0 to 1.
     pub reset_rate: f64,
@@ -60,6 +62,7 @@ pub(crate) enum Fate {
     FailBefore,
     FailAfter,
     Hang(Duration),
+    Late(Duration),
     ResetBefore,
     ResetAfter,
 }
@@ -84,6 +87,7 @@ impl Faults {
             "error_rate" => self.error_rate = rate(name, value)?,
             "error_after_rate" => self.error_after_rate = rate(name, value)?,
             "hang_rate" => self.hang_rate = rate(name, value)?,
+            "late_rate" => self.late_rate = rate(name, value)?,
             "hang_ms" => self.hang_ms = millis(name, value)?,
             "reset_rate" => self.reset_rate = rate(name, value)?,
             "outage" => self.outage = switch(name, value)?,
@@ -111,6 +115,8 @@ impl Faults {
             if hits(0.5) { Fate::ResetBefore } else { Fate::ResetAfter }
         } else if hits(self.hang_rate) {
             Fate::Hang(Duration::from_millis(self.hang_ms))
+        } else if hits(self.late_rate) {
+            Fate::Late(Duration::from_millis(self.hang_ms))
         } else {
             Fate::Serve
         }
@@ -186,6 +192,7 @@ mod tests {
             (Faults { reset_rate: 1.0, ..off }, 0.4, Fate::ResetBefore),
             (Faults { reset_rate: 1.0, ..off }, 0.6, Fate::ResetAfter),
             (Faults { hang_rate: 1.0, hang_ms: 5, ..off }, 0.0, Fate::Hang(Duration::from_millis(5))),
+            (Faults { late_rate: 1.0, hang_ms: 5, ..off }, 0.0, Fate::Late(Duration::from_millis(5))),
         ];
         for (faults, roll, fate) in table {
             assert_eq!(faults.fate(|| roll), fate, "{faults:?} with {roll}");

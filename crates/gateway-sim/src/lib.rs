@@ -10,6 +10,7 @@
 //! | `GET /v1/refunds/lookup?idempotency_key=` or `?order_id=` | the refunds made so, oldest first |
 //! | `GET /admin/ledger?cursor=&limit=` | every charge and refund in order, a page at a time |
 //! | `GET /admin/ledger/summary` | totals |
+//! | `GET /admin/traffic` | requests to `/v1`: how many at once, how many in each second; see [`Traffic`] |
 //! | `GET`, `PUT`, `PATCH /admin/faults` | the fault switches; a body names only those to change |
 //!
 //! Both `POST`s need an `Idempotency-Key`. The same key with the same request gets the very answer of the
@@ -23,6 +24,7 @@
 //! | `tok_charge_declined` | 402 `card_declined` |
 //! | `tok_insufficient_funds` | 402 `insufficient_funds` |
 //! | `tok_expired_card` | 402 `expired_card` |
+//! | `tok_internal_error` | 500, every time: one payment that fails where all others go through |
 //! | anything else, for instance `tok_visa` | captured |
 //!
 //! # Faults
@@ -37,10 +39,14 @@
 //! | `decline_rate` | charges declined with `card_declined` |
 //! | `error_rate` | 500 before anything is done |
 //! | `error_after_rate` | 500 although the work was done |
-//! | `hang_rate`, `hang_ms` | the work is done at once, its answer comes `hang_ms` later; the program gives up after 30 s with a 503 |
+//! | `hang_rate`, `hang_ms` | the work is done at once, its answer comes `hang_ms` later |
+//! | `late_rate`, `hang_ms` | the work is done `hang_ms` later, and then answered; until then no look-up finds it |
 //! | `reset_rate` | the connection is closed without an answer; in half of the cases the work was done |
 //! | `outage` | 503 to everything |
-//! | `ignore_idempotency` | keys are recorded but not honoured: every request is a new one |
+//! | `ignore_idempotency` | keys are recorded but not honoured: every request is a new one; look-ups find what was booked |
+//!
+//! As with a real gateway, work that has begun is done even if the caller has gone, be it from impatience or because the
+//! program gave up on the answer after its 30 s with a 503. Only the end of the process ends it.
 
 mod admin;
 mod api;
@@ -54,6 +60,7 @@ mod index;
 mod ledger;
 mod ledger_file;
 mod sim;
+mod traffic;
 mod wire;
 
 pub use config::{Config, start};
@@ -62,4 +69,5 @@ pub use entry::{Amounts, DeclineCode, Entry, Operation, Summary};
 pub use faults::{FaultError, Faults};
 pub use ledger_file::OpenLedgerError;
 pub use sim::{GatewaySim, Options};
+pub use traffic::Traffic;
 pub use wire::LedgerPage;

@@ -11,6 +11,8 @@ use std::{
 
 use runtime::Clock;
 use serde_json::{Map, Value};
+use tokio::{task::JoinHandle, time::Instant};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     dice::Dice,
@@ -19,6 +21,7 @@ use crate::{
     faults::{Fate, FaultError, Faults},
     ledger::{Booked, Draft, Ledger},
     ledger_file::{LedgerFile, OpenLedgerError},
+    traffic::{Meter, Traffic},
     wire::{ChargeBody, RefundBody},
 };
 
@@ -61,6 +64,9 @@ struct Shared {
     clock: Clock,
     requests: AtomicU64,
     replays: AtomicU64,
+    meter: Mutex<Meter>,
+    /// Work that goes on when its caller has gone.
+    work: TaskTracker,
 }
 
 impl GatewaySim {
@@ -84,6 +90,8 @@ impl GatewaySim {
                 clock: options.clock,
                 requests: AtomicU64::new(0),
                 replays: AtomicU64::new(0),
+                meter: Mutex::new(Meter::new(Instant::now())),
+                work: TaskTracker::new(),
             }),
         })
     }
@@ -96,12 +104,14 @@ impl GatewaySim {
     /// Sets all fault switches; requests under way keep the fate they have.
     pub fn set_faults(&self, faults: Faults) {
         *lock(&self.shared.faults) = faults;
+        lock(&self.shared.meter).begin();
     }
 
     /// Sets the named fault switches only, all of them or none.
     pub(crate) fn change_faults(&self, changes: &Map<String, Value>) -> Result<Faults, FaultError> {
         let mut faults = lock(&self.shared.faults);
         *faults = faults.patched(changes)?;
+        lock(&self.shared.meter).begin();
         Ok(*faults)
     }
 
@@ -124,6 +134,11 @@ impl GatewaySim {
         }
     }
 
+    /// What has reached `/v1`, and when.
+    pub fn traffic(&self) -> Traffic {
+        lock(&self.shared.meter).read(Instant::now())
+    }
+
     pub(crate) fn entries_under_key(&self, key: &str) -> Vec<Arc<Entry>> {
         self.ledger().under_key(key).cloned().collect()
     }
@@ -136,17 +151,30 @@ impl GatewaySim {
         self.ledger().refunded(charge)
     }
 
-    /// Counts a request in and draws its delay and fate.
-    pub(crate) fn admit(&self) -> (Duration, Fate) {
+    /// Counts a request in and draws its delay and fate. It is under way until the guard is dropped.
+    pub(crate) fn admit(&self, moves_money: bool) -> (Duration, Fate, UnderWay) {
         self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        lock(&self.shared.meter).enter(Instant::now(), moves_money);
         let faults = self.faults();
         let roll = || self.shared.dice.roll();
-        (faults.delay(if faults.latency_jitter_ms > 0 { roll() } else { 0.0 }), faults.fate(roll))
+        let delay = faults.delay(if faults.latency_jitter_ms > 0 { roll() } else { 0.0 });
+        (delay, faults.fate(roll), UnderWay(self.clone()))
+    }
+
+    /// Does work to its end, whether or not the caller stays to hear of it.
+    pub(crate) fn carry_out<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.shared.work.spawn(work)
     }
 
     /// Charges a card, or finds what the key did before.
     pub(crate) fn charge(&self, key: String, body: ChargeBody) -> Result<Booked, ApiError> {
         let order_id = body.checked_order_id()?;
+        if body.payment_method == "tok_internal_error" {
+            return Err(ApiError::internal());
+        }
         let operation = self.outcome(&key, body.payment_method);
         self.book(Draft {
             id_tag: self.shared.dice.tag(&key),
@@ -207,6 +235,15 @@ impl GatewaySim {
     /// the ledger is ordered.
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         lock(&self.shared.ledger)
+    }
+}
+
+/// A request under way.
+pub(crate) struct UnderWay(GatewaySim);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        lock(&self.0.shared.meter).leave();
     }
 }
 

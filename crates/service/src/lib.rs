@@ -4,6 +4,7 @@
 //!
 //! `testing`, behind the feature of that name, is what the services' own tests share.
 
+mod blame;
 mod ready;
 mod requests;
 mod settings;
@@ -29,6 +30,7 @@ use messaging::{
 };
 use runtime::Process;
 
+pub use blame::Blame;
 pub use requests::{Repeat, Requests, not_stored};
 pub use settings::{BrokerArgs, JournalArgs};
 

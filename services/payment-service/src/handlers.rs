@@ -3,19 +3,18 @@
 //! | the gateway | the outcome |
 //! |---|---|
 //! | captured, declined or refunded | that event |
-//! | is down, or did not take the request | hold: nothing is wrong with the payment |
-//! | may or may not have done it | retry under the same key, after looking it up; hold when it is not this payment alone |
+//! | is down, busy, wrongly configured, or did not take the request | hold: nothing is wrong with the payment |
+//! | may or may not have done it | look it up, then the same key again: retry if others go through, else hold |
 //! | refuses for good, or did something else | reject |
+//!
+//! Only a retry counts as an attempt of the payment. An outage, whole or in part, therefore uses none up, however long
+//! it lasts; a payment that fails where ten others in a row go through uses all of them up. So does one that nobody
+//! else can speak for, once it is a day old and the gateway answers about it but does not make it.
 
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeSet,
-    future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use events::{
     inventory::StockReserved,
@@ -26,23 +25,32 @@ use messaging::{
     clock::Clock,
     worker::{Handler, Outcome, Received},
 };
-use tokio::time::{Instant, timeout_at};
-use tracing::{debug, warn};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{debug, error, warn};
 use uuid::Uuid;
 
 use crate::{
     gateway::{
-        self, BreakerState, ChargeOutcome, ChargeRequest, Gateway, GatewayError, Guarded, RefundRequest,
-        is_first_attempt,
+        self, Attempt, BreakerState, ChargeOutcome, ChargeRequest, Gateway, GatewayError, Guarded,
+        RefundRequest, Setback,
     },
     metrics::Metrics,
+    pending::Pending,
 };
 
+/// For how long after the first attempt a key alone is trusted. Gateways forget keys after a day; the hour between
+/// covers clocks that differ and time spent under way.
+const KEY_TRUST: Duration = Duration::from_secs(23 * 60 * 60);
+/// When a payment that nobody else can speak for has been tried for long enough: as long as an order may take.
+const OVERDUE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a payment waits for a gateway that is down before it is held. Bounded, so that the worker sees it move and
 /// can stop.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pause before a held payment is taken up again, where it waits for the gateway itself.
 const HOLD: Duration = Duration::from_millis(100);
+/// How long a payment that has failed before leaves the place of the probe to others. Enough for another to be pulled:
+/// one that always fails must not be the only one by which the gateway is judged.
+const OTHERS_FIRST: Duration = Duration::from_millis(250);
 /// Pause after the gateway did not take a request although it was not held to be down.
 const NOT_TAKEN: Duration = Duration::from_secs(1);
 
@@ -51,10 +59,7 @@ pub struct Payments<G> {
     gateway: Guarded<G>,
     clock: Clock,
     metrics: Metrics,
-    /// Messages held although an attempt of theirs may have had an effect: holding counts no attempt, so it is
-    /// remembered here that they must be looked up. As many as are in hand at most; they are forgotten with the
-    /// process, after which their second delivery says the same.
-    unsettled: Mutex<BTreeSet<Uuid>>,
+    pending: Pending,
 }
 
 /// Charges the card for what inventory has set aside.
@@ -65,6 +70,10 @@ pub struct Refund<G>(pub Arc<Payments<G>>);
 
 impl<G: Gateway> Handler for Charge<G> {
     type Event = PaymentEvent;
+
+    async fn ready(&self) {
+        self.0.gateway.available().await;
+    }
 
     async fn handle(&self, received: &Received<'_>) -> Outcome<PaymentEvent> {
         let started = Instant::now();
@@ -79,6 +88,10 @@ impl<G: Gateway> Handler for Charge<G> {
 impl<G: Gateway> Handler for Refund<G> {
     type Event = PaymentEvent;
 
+    async fn ready(&self) {
+        self.0.gateway.available().await;
+    }
+
     async fn handle(&self, received: &Received<'_>) -> Outcome<PaymentEvent> {
         let started = Instant::now();
         let outcome = match received.envelope.decode_as::<RefundRequested>() {
@@ -90,9 +103,10 @@ impl<G: Gateway> Handler for Refund<G> {
 }
 
 impl<G: Gateway> Payments<G> {
-    /// Payments through `gateway`; `clock` tells the age of what is to be paid.
-    pub fn new(gateway: Guarded<G>, clock: Clock, metrics: Metrics) -> Self {
-        Self { gateway, clock, metrics, unsettled: Mutex::default() }
+    /// Payments through `gateway`, which is done with whatever it does not answer after `settle`; `clock` tells the age
+    /// of what is to be paid.
+    pub fn new(gateway: Guarded<G>, settle: Duration, clock: Clock, metrics: Metrics) -> Self {
+        Self { gateway, clock, metrics, pending: Pending::new(settle) }
     }
 
     async fn charge(&self, received: &Received<'_>, reserved: StockReserved) -> Outcome<PaymentEvent> {
@@ -104,7 +118,7 @@ impl<G: Gateway> Payments<G> {
             payment_method,
             customer_id,
         };
-        let answer = self.ask(received, |first| self.gateway.charge_safely(&request, first)).await;
+        let answer = self.ask(received, |attempt| self.gateway.charge_safely(&request, attempt)).await;
         match answer {
             Ok(ChargeOutcome::Captured { charge_id }) => {
                 debug!(charge_id, "captured");
@@ -127,7 +141,7 @@ impl<G: Gateway> Payments<G> {
             amount: amount.amount,
             currency: amount.currency.code().to_owned(),
         };
-        let answer = self.ask(received, |first| self.gateway.refund_safely(&request, first)).await;
+        let answer = self.ask(received, |attempt| self.gateway.refund_safely(&request, attempt)).await;
         match answer {
             Ok(gateway::Refund { refund_id }) => {
                 debug!(charge_id, refund_id, "refunded");
@@ -137,69 +151,109 @@ impl<G: Gateway> Payments<G> {
         }
     }
 
-    /// Asks the gateway as soon as it is there to be asked; `call` is told whether this is the first time.
+    /// Asks the gateway as soon as it is there to be asked; `call` is told which attempt this is.
     async fn ask<T, F>(
         &self,
         received: &Received<'_>,
-        call: impl Fn(bool) -> F + Send + Sync,
+        call: impl Fn(Attempt) -> F + Send + Sync,
     ) -> Result<T, Outcome<PaymentEvent>>
     where
-        F: Future<Output = Result<T, GatewayError>> + Send,
+        F: Future<Output = Result<T, Setback>> + Send,
     {
         let message = received.envelope.id;
-        let was_unsettled = self.unsettled().contains(&message);
-        // A message put back by an operator is new to its stream; its envelope still tells how old it is.
-        let since = received.message.timestamp.min(received.envelope.timestamp);
-        let untried = !was_unsettled && !received.repeated;
-        let first = untried && is_first_attempt(received.attempt, (self.clock)().since(since));
-        let answer = self.when_available(|| call(first)).await.map_err(|error| self.setback(message, error));
-        let held = matches!(answer, Err(Outcome::Hold { .. }));
-        if was_unsettled && !held {
-            self.unsettled().remove(&message);
+        if received.repeated {
+            self.pending.doubt(message);
         }
+        let answer = self.when_available(message, || call(self.attempt(received))).await;
         answer
+            .map(|answer| {
+                self.pending.over(message);
+                answer
+            })
+            .map_err(|setback| self.setback(message, setback))
     }
 
-    /// Makes the call when the breaker lets it through; [`GatewayError::Down`] when it did not for too long.
-    async fn when_available<T, F>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T, GatewayError>
+    /// Which attempt the next call for a message is.
+    fn attempt(&self, received: &Received<'_>) -> Attempt {
+        // A message put back by an operator is new to its stream; its envelope still tells how old it is.
+        let since = received.message.timestamp.min(received.envelope.timestamp);
+        let age = (self.clock)().since(since);
+        match self.pending.unsettled_for(received.envelope.id) {
+            Some(left) => Attempt::Again { settled: left.is_zero(), overdue: age >= OVERDUE },
+            None if age >= KEY_TRUST => Attempt::Old,
+            None => Attempt::First,
+        }
+    }
+
+    /// Makes the call when the breaker and the budget let it through; says why not when they did not for too long.
+    async fn when_available<T, F>(
+        &self,
+        message: Uuid,
+        call: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, Setback>
     where
-        F: Future<Output = Result<T, GatewayError>> + Send,
+        F: Future<Output = Result<T, Setback>> + Send,
     {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if timeout_at(deadline, self.gateway.available()).await.is_err() {
-                return Err(GatewayError::Down { retry_in: HOLD });
+            if timeout_at(deadline, self.turn(message)).await.is_err() {
+                return Err(Setback { error: GatewayError::Down { retry_in: HOLD }, own_fault: false });
             }
             match call().await {
                 // Another payment was faster to become the probe: wait for what it finds out.
-                Err(GatewayError::Down { .. }) => {}
+                Err(Setback { error: GatewayError::Down { .. }, .. }) => {}
+                Err(Setback { error: GatewayError::Throttled { retry_in }, .. })
+                    if Instant::now() + retry_in < deadline =>
+                {
+                    sleep(retry_in).await;
+                }
                 answer => return answer,
             }
         }
     }
 
-    /// What an attempt comes to that has no answer.
-    fn setback(&self, message: Uuid, error: GatewayError) -> Outcome<PaymentEvent> {
-        let reason = error.to_string();
-        match error {
-            GatewayError::Down { retry_in } => Outcome::Hold { reason, retry_in },
-            GatewayError::NotSent(_) => {
-                warn!(reason, "held");
-                Outcome::Hold { reason, retry_in: NOT_TAKEN }
-            }
-            // The breaker has opened: it is the gateway, not this payment, and an outage must not use its attempts up.
-            GatewayError::Unknown(_) if *self.gateway.opened().borrow() != BreakerState::Closed => {
-                warn!(reason, "held");
-                self.unsettled().insert(message);
-                Outcome::Hold { reason, retry_in: HOLD }
-            }
-            GatewayError::Unknown(_) => Outcome::Retry(error.into()),
-            GatewayError::Rejected(_) | GatewayError::Contradiction(_) => Outcome::Reject(error.into()),
+    /// Waits for this payment's turn at a gateway that may be down.
+    async fn turn(&self, message: Uuid) {
+        self.gateway.available().await;
+        if self.pending.has_failed(message) && *self.gateway.opened().borrow() != BreakerState::Closed {
+            sleep(OTHERS_FIRST).await;
+            self.gateway.available().await;
         }
     }
 
-    fn unsettled(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What an attempt comes to that has no answer.
+    fn setback(&self, message: Uuid, setback: Setback) -> Outcome<PaymentEvent> {
+        let reason = setback.error.to_string();
+        let hold = |retry_in| {
+            warn!(reason, "held");
+            Outcome::Hold { reason: reason.clone(), retry_in }
+        };
+        match setback.error {
+            GatewayError::Down { retry_in } | GatewayError::Throttled { retry_in } => {
+                Outcome::Hold { reason, retry_in }
+            }
+            GatewayError::Unsettled => {
+                Outcome::Hold { reason, retry_in: self.pending.unsettled_for(message).unwrap_or(HOLD) }
+            }
+            GatewayError::NotSent(_) => hold(NOT_TAKEN),
+            GatewayError::Busy { retry_in, .. } => hold(retry_in),
+            GatewayError::Misconfigured(_) => {
+                error!(reason, "an operator has to mend this; payments wait until then");
+                // Nobody knows what the one who answered has done with the request.
+                Outcome::Hold { reason, retry_in: self.pending.failed(message) }
+            }
+            GatewayError::Unknown(_) | GatewayError::Unanswered(_) | GatewayError::InProgress(_) => {
+                let pause = match setback.error {
+                    GatewayError::Unknown(_) => self.pending.failed(message),
+                    _ => self.pending.failed_under_way(message),
+                };
+                if setback.own_fault { Outcome::Retry(setback.error.into()) } else { hold(pause) }
+            }
+            GatewayError::Rejected(_) | GatewayError::Contradiction(_) => {
+                self.pending.over(message);
+                Outcome::Reject(setback.error.into())
+            }
+        }
     }
 
     fn note(&self, outcome: Outcome<PaymentEvent>, started: Instant) -> Outcome<PaymentEvent> {

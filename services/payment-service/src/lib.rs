@@ -13,14 +13,16 @@
 //! | [`config`] | the settings |
 //! | [`gateway`] | the card gateway, its breaker, and what keeps a card from being charged twice |
 //! | [`handlers`] | what is done about each event |
+//! | `pending` | which payments in hand may have been made already |
 //! | [`metrics`] | every metric of this service |
 
 pub mod config;
 pub mod gateway;
 pub mod handlers;
 pub mod metrics;
+mod pending;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use events::catalogue::{
@@ -60,7 +62,8 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let registry = process.registry();
     let metrics = Metrics::register(registry).context("cannot register metrics")?;
     let gateway = Guarded::new(gateway, breaker, registry).context("cannot register metrics")?;
-    let payments = Arc::new(Payments::new(gateway, service.clock(), metrics));
+    let settle = Duration::from_secs(config.gateway_settle);
+    let payments = Arc::new(Payments::new(gateway, settle, service.clock(), metrics));
 
     let outcomes = service.commit(PAYMENTS);
     let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };

@@ -1,49 +1,54 @@
 //! The circuit breaker: `failsafe`'s state machine, wrapped so that it can be swapped, and held to what it lacks.
 //!
-//! What is added to it: half-open admits exactly one call (failsafe admits all), the results of calls that began
-//! before the breaker opened do not count afterwards, a dropped call gives its place back, and the state, its changes
-//! and the time left are visible.
+//! What is added to it: half-open admits exactly one call (failsafe admits all), the calls admitted after an outage
+//! grow one by one with each success, the results of calls that began before the breaker opened do not count
+//! afterwards, a dropped call gives its place back, time is tokio's, and the state, its changes and the time left are
+//! visible.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
 use failsafe::{
     Instrument, StateMachine,
     failure_policy::{ConsecutiveFailures, consecutive_failures},
 };
 use tokio::{sync::watch, time::Instant};
 
-/// How long a caller is asked to wait while another one's probe is under way and its end is not known.
-const PROBE_WAIT: Duration = Duration::from_secs(1);
+mod open_times;
 
-/// When the breaker opens, and for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use open_times::{LastDrawn, OpenTimes};
+
+/// How long a caller is asked to wait while others are under way and their end is not known.
+const OTHERS_FIRST: Duration = Duration::from_secs(1);
+
+/// When the breaker opens, for how long, and how calls come back afterwards.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BreakerSettings {
     /// Failures in a row that open it.
     pub failures: u32,
-    /// The first opening lasts up to this long, each further one up to twice the one before. The time is drawn
-    /// evenly from zero (full jitter), so that replicas do not probe in step, but not below a tenth of this.
+    /// The first opening lasts up to this long, each further one up to twice the one before.
     pub open_for: Duration,
     /// No opening lasts longer than this.
     pub open_max: Duration,
+    /// The share of each opening's time that is drawn at random, 0 to 1, so that replicas do not probe in step.
+    pub jitter: f64,
+    /// The most calls made at once: where the ramp-up after an outage ends.
+    pub calls: usize,
 }
 
 impl Default for BreakerSettings {
     fn default() -> Self {
-        Self { failures: 5, open_for: Duration::from_secs(30), open_max: Duration::from_secs(300) }
+        let (open_for, open_max) = (Duration::from_secs(2), Duration::from_secs(30));
+        Self { failures: 5, open_for, open_max, jitter: 0.5, calls: 288 }
     }
 }
 
 /// Whether calls go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
-    /// All of them.
+    /// All of them; after an outage, as many as there were successes since.
     Closed,
     /// One, to find out.
     HalfOpen,
@@ -51,11 +56,14 @@ pub enum BreakerState {
     Open,
 }
 
+type Machine = StateMachine<ConsecutiveFailures<OpenTimes>, Signal>;
+
 /// Decides which calls go through, from how earlier ones ended.
 pub(super) struct Breaker {
-    machine: StateMachine<ConsecutiveFailures<OpenTimes>, Signal>,
+    machine: Machine,
     state: Arc<watch::Sender<BreakerState>>,
-    last_open_time: Arc<AtomicU64>,
+    open_time: LastDrawn,
+    calls: usize,
     book: Mutex<Book>,
 }
 
@@ -65,6 +73,9 @@ struct Book {
     generation: u64,
     probing: bool,
     open_until: Instant,
+    /// Calls that may be under way at once while closed.
+    admitted: usize,
+    under_way: usize,
 }
 
 /// The right to make one call; says how it ended. Dropping it without saying so leaves no trace.
@@ -78,18 +89,24 @@ impl Breaker {
     pub(super) fn new(settings: BreakerSettings) -> Self {
         let state = Arc::new(watch::Sender::new(BreakerState::Closed));
         let open_times = OpenTimes::new(settings);
-        let last_open_time = Arc::clone(&open_times.last_drawn);
+        let open_time = open_times.last_drawn();
         let machine = failsafe::Config::new()
             .failure_policy(consecutive_failures(settings.failures, open_times))
             .instrument(Signal { state: Arc::clone(&state) })
             .build();
-        let book = Mutex::new(Book { generation: 0, probing: false, open_until: Instant::now() });
-        Self { machine, state, last_open_time, book }
+        let (calls, open_until) = (settings.calls, Instant::now());
+        let book = Book { generation: 0, probing: false, open_until, admitted: calls, under_way: 0 };
+        Self { machine, state, open_time, calls, book: Mutex::new(book) }
     }
 
     /// The state, and its changes.
     pub(super) fn watch(&self) -> watch::Receiver<BreakerState> {
         self.state.subscribe()
+    }
+
+    /// The state.
+    pub(super) fn state(&self) -> BreakerState {
+        *self.state.borrow()
     }
 
     /// Lets one call through, or says how long to wait.
@@ -100,9 +117,10 @@ impl Breaker {
         }
         // Asking is what moves failsafe from open to half-open.
         if !self.machine.is_call_permitted() {
-            return Err(PROBE_WAIT);
+            return Err(OTHERS_FIRST);
         }
-        book.probing = *self.state.borrow() == BreakerState::HalfOpen;
+        book.probing = self.state() == BreakerState::HalfOpen;
+        book.under_way += 1;
         Ok(Permit { breaker: self, generation: book.generation, probe: book.probing })
     }
 
@@ -118,27 +136,36 @@ impl Breaker {
     }
 
     fn wait(&self, book: &Book) -> Option<Duration> {
-        match *self.state.borrow() {
-            BreakerState::Closed => None,
-            BreakerState::HalfOpen => book.probing.then_some(PROBE_WAIT),
+        match self.state() {
+            BreakerState::Closed => (book.under_way >= book.admitted).then_some(OTHERS_FIRST),
+            BreakerState::HalfOpen => book.probing.then_some(OTHERS_FIRST),
             BreakerState::Open => {
                 Some(book.open_until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
             }
         }
     }
 
-    fn settle(
-        &self,
-        permit: &Permit<'_>,
-        report: impl FnOnce(&StateMachine<ConsecutiveFailures<OpenTimes>, Signal>),
-    ) {
+    fn success(&self, permit: &Permit<'_>) {
         let mut book = self.book();
         if permit.generation != book.generation {
             return;
         }
-        report(&self.machine);
-        if *self.state.borrow() == BreakerState::Open {
-            let open_time = Duration::from_nanos(self.last_open_time.load(Ordering::Relaxed));
+        if permit.probe {
+            book.admitted = 1;
+        }
+        book.admitted = book.calls_after_success(self.calls);
+        self.machine.on_success();
+    }
+
+    fn failure(&self, permit: &Permit<'_>, not_before: Duration) {
+        let mut book = self.book();
+        if permit.generation != book.generation {
+            return;
+        }
+        book.admitted = book.calls_after_failure();
+        self.machine.on_error();
+        if self.state() == BreakerState::Open {
+            let open_time = self.open_time.get().max(not_before);
             book.generation += 1;
             book.probing = false;
             book.open_until = Instant::now() + open_time;
@@ -151,24 +178,46 @@ impl Breaker {
     }
 }
 
-impl Permit<'_> {
-    /// The call shows a gateway that works.
-    pub(super) fn succeeded(self) {
-        self.breaker.settle(&self, StateMachine::on_success);
+impl Book {
+    /// One more with each success: 1, 2, 4 and so on from round to round, until nobody waits.
+    fn calls_after_success(&self, all: usize) -> usize {
+        self.admitted.saturating_add(1).min(all)
     }
 
-    /// The call shows a gateway that does not work.
-    pub(super) fn failed(self) {
-        self.breaker.settle(&self, StateMachine::on_error);
+    /// One less with each failure, so that a gateway that fails every other call is not given more and more.
+    fn calls_after_failure(&self) -> usize {
+        self.admitted.saturating_sub(1).max(1)
+    }
+}
+
+impl Permit<'_> {
+    /// Whether this call is the one that finds out.
+    pub(super) fn is_probe(&self) -> bool {
+        self.probe
+    }
+
+    /// The call shows a gateway that works.
+    pub(super) fn succeeded(self) {
+        self.breaker.success(&self);
+    }
+
+    /// The call shows a gateway that does not work; if that opens the breaker, then at least for `not_before`.
+    pub(super) fn failed(self, not_before: Duration) {
+        self.breaker.failure(&self, not_before);
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut book = self.breaker.book();
+        book.under_way -= 1;
+        let waited_for = self.probe || book.admitted < self.breaker.calls;
         if self.probe && self.generation == book.generation {
             book.probing = false;
-            // Wakes those who wait for the place, also when the state stays half-open.
+        }
+        drop(book);
+        if waited_for {
+            // Wakes those who wait for the place, also when the state stays as it is.
             self.breaker.state.send_modify(|_| {});
         }
     }
@@ -194,40 +243,6 @@ impl Instrument for Signal {
     fn on_closed(&self) {
         self.state.send_replace(BreakerState::Closed);
         tracing::info!("the gateway's breaker is closed");
-    }
-}
-
-/// The time of each opening in turn; starts over when the breaker has closed.
-#[derive(Clone)]
-struct OpenTimes {
-    steps: ExponentialBackoff,
-    shortest: Duration,
-    longest: Duration,
-    last_drawn: Arc<AtomicU64>,
-}
-
-impl OpenTimes {
-    fn new(settings: BreakerSettings) -> Self {
-        // The whole interval is random around its middle: evenly from zero to twice the middle.
-        let steps = ExponentialBackoffBuilder::new()
-            .with_initial_interval(settings.open_for / 2)
-            .with_max_interval(settings.open_max / 2)
-            .with_multiplier(2.0)
-            .with_randomization_factor(1.0)
-            .with_max_elapsed_time(None)
-            .build();
-        let shortest = settings.open_for / 10;
-        Self { steps, shortest, longest: settings.open_max, last_drawn: Arc::default() }
-    }
-}
-
-impl Iterator for OpenTimes {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let drawn = self.steps.next_backoff()?.max(self.shortest).min(self.longest);
-        self.last_drawn.store(u64::try_from(drawn.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        Some(drawn)
     }
 }
 

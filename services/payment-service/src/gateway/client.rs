@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use messaging::dead_letter::chain;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Client, RequestBuilder, Response, Url, header::RETRY_AFTER, redirect};
 
 use super::{
     ChargeOutcome, ChargeRequest, Gateway, GatewayError, Refund, RefundRequest,
-    wire::{self, ChargeBody, RefundBody},
+    wire::{self, Answer, ChargeBody, RefundBody},
 };
 
 /// Longest time to set a connection up; a gateway that does not even accept one has not taken the request.
@@ -76,35 +76,37 @@ impl Gateway for HttpGateway {
     async fn charge(&self, request: &ChargeRequest) -> Result<ChargeOutcome, GatewayError> {
         let post =
             self.http.post(self.charges.clone()).header("Idempotency-Key", request.order_id.to_string());
-        let (status, body) = exchange(post.json(&ChargeBody::from(request))).await?;
-        wire::charged(status, &body, request)
+        let answer = exchange(post.json(&ChargeBody::from(request))).await?;
+        wire::charged(&answer, request)
     }
 
     async fn refund(&self, request: &RefundRequest) -> Result<Refund, GatewayError> {
         let key = format!("refund:{}:{}", request.order_id, request.charge_id);
         let post = self.http.post(self.refunds.clone()).header("Idempotency-Key", key);
-        let (status, body) = exchange(post.json(&RefundBody::from(request))).await?;
-        wire::refunded(status, &body, request)
+        let answer = exchange(post.json(&RefundBody::from(request))).await?;
+        wire::refunded(&answer, request)
     }
 
     async fn find_charge(&self, request: &ChargeRequest) -> Result<Option<ChargeOutcome>, GatewayError> {
         let get = self.http.get(self.charge_lookup.clone()).query(&[("order_id", request.order_id)]);
-        let (status, body) = exchange(get).await?;
-        wire::found_charge(status, &body, request)
+        let answer = exchange(get).await?;
+        wire::found_charge(&answer, request)
     }
 
     async fn find_refund(&self, request: &RefundRequest) -> Result<Option<Refund>, GatewayError> {
         let get = self.http.get(self.refund_lookup.clone()).query(&[("order_id", request.order_id)]);
-        let (status, body) = exchange(get).await?;
-        wire::found_refund(status, &body, request)
+        let answer = exchange(get).await?;
+        wire::found_refund(&answer, request)
     }
 }
 
 /// Sends a request and reads the whole answer.
-async fn exchange(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), GatewayError> {
+async fn exchange(request: RequestBuilder) -> Result<Answer, GatewayError> {
     let response = request.send().await.map_err(transport_failure)?;
     let status = response.status();
-    Ok((status, read(response).await?))
+    // A date is allowed there too; gateways send seconds, and the default is right for anything else.
+    let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Ok(Answer { status, retry_after: seconds.map(Duration::from_secs), body: read(response).await? })
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
@@ -118,7 +120,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
     Ok(body)
 }
 
-/// Without a connection nothing was sent; once there was one, anything may have happened.
+/// Without a connection nothing was sent; once there was one, anything may have happened, or may yet.
 fn transport_failure(error: reqwest::Error) -> GatewayError {
     let error = error.without_url();
     let text = chain(&error);
@@ -127,6 +129,6 @@ fn transport_failure(error: reqwest::Error) -> GatewayError {
     } else if error.is_connect() {
         GatewayError::NotSent(text)
     } else {
-        GatewayError::Unknown(text)
+        GatewayError::Unanswered(text)
     }
 }

@@ -1,7 +1,7 @@
 //! Every metric of the gateway's client: names, labels and meaning.
 
 use prometheus::{
-    HistogramOpts, HistogramVec, IntGauge, Registry,
+    HistogramOpts, HistogramVec, IntCounter, IntGauge, Registry,
     core::{Collector, Desc},
     proto::MetricFamily,
 };
@@ -10,10 +10,13 @@ use tokio::{sync::watch, time::Instant};
 use super::{ChargeOutcome, GatewayError, Refund, breaker::BreakerState};
 
 /// Seconds from sending a request to its outcome, by `operation` (`charge`, `refund`, `find_charge`, `find_refund`)
-/// and `outcome` (`captured`, `declined`, `refunded`, `absent`, `unknown`, `not_sent`, `rejected`, `contradiction`, `down`).
+/// and `outcome` (`captured`, `declined`, `refunded`, `absent`, `unknown`, `unanswered`, `in_progress`, `not_sent`, `busy`,
+/// `misconfigured`, `rejected`, `contradiction`, `not_called`).
 const REQUEST_DURATION: &str = "payment_gateway_request_duration_seconds";
 /// 0 while calls go through, 1 while one call finds out, 2 while none goes through.
 const BREAKER_STATE: &str = "payment_gateway_breaker_state";
+/// Retries that had to wait because too much of the load on the gateway was retries already.
+const RETRIES_POSTPONED: &str = "payment_retries_postponed_total";
 
 /// What is asked of a gateway; the label `operation`.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +35,7 @@ pub(super) trait Outcome {
 /// The gateway's metrics.
 pub(super) struct GatewayMetrics {
     duration: HistogramVec,
+    retries_postponed: IntCounter,
 }
 
 /// A call under way.
@@ -53,7 +57,15 @@ impl GatewayMetrics {
         registry.register(Box::new(duration.clone()))?;
         let help = "Breaker to the card gateway: 0 closed, 1 half-open, 2 open";
         registry.register(Box::new(StateGauge { gauge: IntGauge::new(BREAKER_STATE, help)?, state }))?;
-        Ok(Self { duration })
+        let retries_postponed =
+            IntCounter::new(RETRIES_POSTPONED, "Retries that had to wait for the retry budget")?;
+        registry.register(Box::new(retries_postponed.clone()))?;
+        Ok(Self { duration, retries_postponed })
+    }
+
+    /// Notes that a retry has to wait for the budget.
+    pub(super) fn retry_postponed(&self) {
+        self.retries_postponed.inc();
     }
 
     /// Starts timing a call.
@@ -67,9 +79,15 @@ impl Timer<'_> {
     pub(super) fn stop<T: Outcome>(self, operation: Operation, result: &Result<T, GatewayError>) {
         let outcome = match result {
             Ok(outcome) => outcome.label(),
-            Err(GatewayError::Down { .. }) => "down",
+            Err(GatewayError::Down { .. } | GatewayError::Throttled { .. } | GatewayError::Unsettled) => {
+                "not_called"
+            }
             Err(GatewayError::Unknown(_)) => "unknown",
+            Err(GatewayError::Unanswered(_)) => "unanswered",
+            Err(GatewayError::InProgress(_)) => "in_progress",
             Err(GatewayError::NotSent(_)) => "not_sent",
+            Err(GatewayError::Busy { .. }) => "busy",
+            Err(GatewayError::Misconfigured(_)) => "misconfigured",
             Err(GatewayError::Rejected(_)) => "rejected",
             Err(GatewayError::Contradiction(_)) => "contradiction",
         };

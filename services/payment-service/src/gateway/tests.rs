@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 
+const AGAIN: Attempt = Attempt::Again { settled: true, overdue: false };
 const OFF: fn() -> Faults = Faults::default;
 /// Longer than anything here takes.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,11 +55,19 @@ impl Rig {
     }
 
     async fn first(&self, order: u128) -> Result<ChargeOutcome, GatewayError> {
-        self.client.charge_safely(&charge(order, "tok_visa"), true).await
+        self.charge(&charge(order, "tok_visa"), Attempt::First).await
     }
 
     async fn again(&self, order: u128) -> Result<ChargeOutcome, GatewayError> {
-        self.client.charge_safely(&charge(order, "tok_visa"), false).await
+        self.charge(&charge(order, "tok_visa"), AGAIN).await
+    }
+
+    async fn charge(&self, request: &ChargeRequest, attempt: Attempt) -> Result<ChargeOutcome, GatewayError> {
+        self.client.charge_safely(request, attempt).await.map_err(|setback| setback.error)
+    }
+
+    async fn refund(&self, request: &RefundRequest, attempt: Attempt) -> Result<Refund, GatewayError> {
+        self.client.refund_safely(request, attempt).await.map_err(|setback| setback.error)
     }
 
     /// Five failures in a row.
@@ -96,7 +105,7 @@ fn captured(outcome: Result<ChargeOutcome, GatewayError>) -> String {
 async fn a_charge_and_its_refund_under_their_keys() {
     let rig = Rig::new(OFF()).await;
     let charge_id = captured(rig.first(1).await);
-    rig.client.refund_safely(&refund(1, charge_id), true).await.unwrap();
+    rig.refund(&refund(1, charge_id), Attempt::First).await.unwrap();
     let entries = rig.gateway.sim().entries();
     let order = Uuid::from_u128(1).to_string();
     assert_eq!(entries[0].idempotency_key, order);
@@ -137,7 +146,10 @@ async fn half_open_sends_one_request_however_many_wait() {
     let mut callers = JoinSet::new();
     for order in 100..150 {
         let client = Arc::clone(&rig.client);
-        callers.spawn(async move { client.charge_safely(&charge(order, "tok_visa"), true).await });
+        callers.spawn(async move {
+            let answer = client.charge_safely(&charge(order, "tok_visa"), Attempt::First).await;
+            answer.map_err(|setback| setback.error)
+        });
     }
     let results = callers.join_all().await;
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -165,11 +177,10 @@ async fn an_outage_ends_by_itself_once_the_gateway_is_back() {
 async fn declines_and_refusals_never_trip_it() {
     let rig = Rig::new(OFF()).await;
     for order in 0..20 {
-        let declined =
-            rig.client.charge_safely(&charge(order, "tok_insufficient_funds"), true).await.unwrap();
+        let declined = rig.charge(&charge(order, "tok_insufficient_funds"), Attempt::First).await.unwrap();
         assert_eq!(declined, ChargeOutcome::Declined { code: "insufficient_funds".to_owned() });
         let invalid = ChargeRequest { amount: 0, ..charge(100 + order, "tok_visa") };
-        assert!(matches!(rig.client.charge_safely(&invalid, true).await, Err(GatewayError::Rejected(_))));
+        assert!(matches!(rig.charge(&invalid, Attempt::First).await, Err(GatewayError::Rejected(_))));
     }
     assert_eq!(rig.state(), BreakerState::Closed);
     assert_eq!(rig.requests(), 40);
@@ -195,9 +206,9 @@ async fn the_look_up_prevents_the_second_refund() {
     let rig = Rig::new(forgetful).await;
     let request = refund(1, captured(rig.first(1).await));
     rig.set(Faults { error_after_rate: 1.0, ..forgetful });
-    assert!(matches!(rig.client.refund_safely(&request, true).await, Err(GatewayError::Unknown(_))));
+    assert!(matches!(rig.refund(&request, Attempt::First).await, Err(GatewayError::Unknown(_))));
     rig.set(forgetful);
-    rig.client.refund_safely(&request, false).await.unwrap();
+    rig.refund(&request, AGAIN).await.unwrap();
     assert_eq!(rig.gateway.sim().summary().refunds, 1);
 }
 
@@ -205,7 +216,7 @@ async fn the_look_up_prevents_the_second_refund() {
 async fn a_look_up_that_finds_another_amount_is_no_capture() {
     let rig = Rig::new(OFF()).await;
     let less = ChargeRequest { amount: 999, ..charge(1, "tok_visa") };
-    captured(rig.client.charge_safely(&less, true).await);
+    captured(rig.charge(&less, Attempt::First).await);
     for _ in 0..BreakerSettings::default().failures {
         let found = rig.again(1).await;
         assert!(matches!(found, Err(GatewayError::Contradiction(_))), "{found:?}");
@@ -216,18 +227,18 @@ async fn a_look_up_that_finds_another_amount_is_no_capture() {
 
 #[tokio::test]
 async fn every_charge_of_an_order_is_refunded_by_a_refund_of_its_own() {
-    for first_attempt in [true, false] {
+    for attempt in [Attempt::First, AGAIN] {
         let rig = Rig::new(Faults { ignore_idempotency: true, ..OFF() }).await;
         let charges = [captured(rig.first(1).await), captured(rig.first(1).await)];
         rig.set(OFF());
         let mut refunds = Vec::new();
         for charge_id in charges.clone() {
-            refunds.push(rig.client.refund_safely(&refund(1, charge_id), first_attempt).await.unwrap());
+            refunds.push(rig.refund(&refund(1, charge_id), attempt).await.unwrap());
         }
         assert_ne!(refunds[0], refunds[1], "one of them was told as given back and was not");
         assert_eq!(rig.gateway.sim().summary().refunds, 2);
         for charge_id in charges {
-            rig.client.refund_safely(&refund(1, charge_id), true).await.unwrap();
+            rig.refund(&refund(1, charge_id), Attempt::First).await.unwrap();
         }
         assert_eq!(rig.gateway.sim().summary().refunds, 2, "each once");
     }
@@ -252,8 +263,8 @@ async fn a_look_up_that_fails_charges_nothing() {
 #[tokio::test]
 async fn an_earlier_decline_is_found_and_stands() {
     let rig = Rig::new(Faults { ignore_idempotency: true, ..OFF() }).await;
-    let declined = rig.client.charge_safely(&charge(1, "tok_expired_card"), true).await.unwrap();
-    assert_eq!(rig.client.charge_safely(&charge(1, "tok_expired_card"), false).await.unwrap(), declined);
+    let declined = rig.charge(&charge(1, "tok_expired_card"), Attempt::First).await.unwrap();
+    assert_eq!(rig.charge(&charge(1, "tok_expired_card"), AGAIN).await.unwrap(), declined);
     assert_eq!(rig.gateway.sim().summary().declined, 1);
 }
 
@@ -261,24 +272,41 @@ async fn an_earlier_decline_is_found_and_stands() {
 async fn a_time_out_is_unknown_and_found_afterwards() {
     let hanging = Faults { hang_rate: 1.0, hang_ms: 600_000, ..OFF() };
     let rig = Rig::with(hanging, BreakerSettings::default(), Duration::from_secs(1)).await;
-    assert!(matches!(rig.first(1).await, Err(GatewayError::Unknown(_))));
+    assert!(matches!(rig.first(1).await, Err(GatewayError::Unanswered(_))));
     rig.set(OFF());
     captured(rig.again(1).await);
     assert_eq!(rig.captures(), 1);
 }
 
 #[tokio::test]
-async fn a_reset_is_unknown() {
+async fn a_charge_that_is_under_way_is_waited_for_where_keys_are_ignored() {
+    let late = Faults { late_rate: 1.0, hang_ms: 2_000, ignore_idempotency: true, ..OFF() };
+    let rig = Rig::with(late, BreakerSettings::default(), Duration::from_secs(1)).await;
+    assert!(matches!(rig.first(1).await, Err(GatewayError::Unanswered(_))));
+    rig.set(Faults { ignore_idempotency: true, ..OFF() });
+    let unsettled = Attempt::Again { settled: false, overdue: false };
+    let looked = rig.charge(&charge(1, "tok_visa"), unsettled).await;
+    assert_eq!(looked, Err(GatewayError::Unsettled), "that nothing is booked yet proves nothing");
+    testkit::eventually(TIMEOUT, "the gateway to be done", async || {
+        rig.gateway.sim().traffic().in_flight == 0
+    })
+    .await;
+    captured(rig.again(1).await);
+    assert_eq!(rig.captures(), 1);
+}
+
+#[tokio::test]
+async fn a_reset_is_no_answer() {
     let rig = Rig::new(Faults { reset_rate: 1.0, ..OFF() }).await;
-    assert!(matches!(rig.first(1).await, Err(GatewayError::Unknown(_))));
+    assert!(matches!(rig.first(1).await, Err(GatewayError::Unanswered(_))));
 }
 
 #[tokio::test]
 async fn a_gateway_that_is_not_there_was_not_sent_anything() {
     let Rig { gateway, client, .. } = Rig::new(OFF()).await;
     gateway.stop().await;
-    let result = client.charge_safely(&charge(1, "tok_visa"), true).await;
-    assert!(matches!(result, Err(GatewayError::NotSent(_))), "{result:?}");
+    let result = client.charge_safely(&charge(1, "tok_visa"), Attempt::First).await;
+    assert!(matches!(result, Err(Setback { error: GatewayError::NotSent(_), .. })), "{result:?}");
 }
 
 #[tokio::test]
@@ -295,15 +323,6 @@ async fn metrics_tell_outcomes_and_the_breaker() {
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
-}
-
-#[test]
-fn only_a_young_first_attempt_goes_without_a_look_up() {
-    let hours = |hours: u64| Duration::from_secs(hours * 3_600);
-    assert!(is_first_attempt(1, Duration::ZERO));
-    assert!(is_first_attempt(1, hours(23) - Duration::from_secs(1)));
-    assert!(!is_first_attempt(1, hours(23)));
-    assert!(!is_first_attempt(2, Duration::ZERO));
 }
 
 #[test]

@@ -1,13 +1,28 @@
 //! The gateway's JSON, and what an answer means. Pure: statuses and bodies in, outcomes out.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use super::{ChargeOutcome, ChargeRequest, GatewayError, Refund, RefundRequest};
 
-/// Given when a gateway declines without a readable reason.
+/// Given when a gateway declines without a reason.
 const DECLINED_WITHOUT_REASON: &str = "card_declined";
+/// When to ask a busy gateway again that does not say.
+const BUSY: Duration = Duration::from_secs(1);
+/// No answer makes a payment wait for longer than this.
+const BUSY_AT_MOST: Duration = Duration::from_secs(300);
+
+/// What came back over HTTP.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// When the gateway wants to be asked again.
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
+}
 
 #[derive(Debug, Serialize)]
 pub(super) struct ChargeBody<'a> {
@@ -81,19 +96,14 @@ impl<'a> From<&'a RefundRequest> for RefundBody<'a> {
 }
 
 /// What the answer to a charge means.
-pub(super) fn charged(
-    status: StatusCode,
-    body: &[u8],
-    request: &ChargeRequest,
-) -> Result<ChargeOutcome, GatewayError> {
-    if status == StatusCode::PAYMENT_REQUIRED {
-        let error = serde_json::from_slice::<ErrorEnvelope>(body).ok();
-        let code = error.and_then(|envelope| envelope.error.code);
-        return Ok(ChargeOutcome::Declined {
-            code: code.unwrap_or_else(|| DECLINED_WITHOUT_REASON.to_owned()),
-        });
+pub(super) fn charged(answer: &Answer, request: &ChargeRequest) -> Result<ChargeOutcome, GatewayError> {
+    if answer.status == StatusCode::PAYMENT_REQUIRED
+        && let Some(error) = answer.own_error()
+    {
+        let code = error.code.unwrap_or_else(|| DECLINED_WITHOUT_REASON.to_owned());
+        return Ok(ChargeOutcome::Declined { code });
     }
-    let charge: Charge = read(status, body)?;
+    let charge: Charge = answer.read()?;
     if charge.status == "succeeded" { captured(charge, request) } else { Err(unsettled(&charge)) }
 }
 
@@ -113,12 +123,8 @@ fn unsettled(charge: &Charge) -> GatewayError {
 }
 
 /// What the answer to a refund means.
-pub(super) fn refunded(
-    status: StatusCode,
-    body: &[u8],
-    request: &RefundRequest,
-) -> Result<Refund, GatewayError> {
-    given_back(read(status, body)?, request)
+pub(super) fn refunded(answer: &Answer, request: &RefundRequest) -> Result<Refund, GatewayError> {
+    given_back(answer.read()?, request)
 }
 
 fn given_back(refund: RefundObject, request: &RefundRequest) -> Result<Refund, GatewayError> {
@@ -136,11 +142,10 @@ fn given_back(refund: RefundObject, request: &RefundRequest) -> Result<Refund, G
 
 /// What was found of an order's charges. Money that was taken outweighs a decline, and so does what may yet be taken.
 pub(super) fn found_charge(
-    status: StatusCode,
-    body: &[u8],
+    answer: &Answer,
     request: &ChargeRequest,
 ) -> Result<Option<ChargeOutcome>, GatewayError> {
-    let List { data } = read::<List<Charge>>(status, body)?;
+    let List { data } = answer.read::<List<Charge>>()?;
     let (mut taken, others): (Vec<_>, Vec<_>) =
         data.into_iter().partition(|charge| charge.status == "succeeded");
     if taken.len() > 1 {
@@ -159,42 +164,59 @@ pub(super) fn found_charge(
 }
 
 /// What was found of a charge's refund among those of its order.
-pub(super) fn found_refund(
-    status: StatusCode,
-    body: &[u8],
-    request: &RefundRequest,
-) -> Result<Option<Refund>, GatewayError> {
-    let List { data } = read::<List<RefundObject>>(status, body)?;
+pub(super) fn found_refund(answer: &Answer, request: &RefundRequest) -> Result<Option<Refund>, GatewayError> {
+    let List { data } = answer.read::<List<RefundObject>>()?;
     let found = data.into_iter().find(|refund| refund.charge == request.charge_id);
     found.map(|refund| given_back(refund, request)).transpose()
 }
 
-fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, GatewayError> {
-    if !status.is_success() {
-        return Err(failure(status, body));
+impl Answer {
+    fn read<T: DeserializeOwned>(&self) -> Result<T, GatewayError> {
+        if !self.status.is_success() {
+            return Err(self.failure());
+        }
+        let unreadable =
+            |error| GatewayError::Unknown(format!("the answer {} cannot be read: {error}", self.status));
+        serde_json::from_slice(&self.body).map_err(unreadable)
     }
-    serde_json::from_slice(body)
-        .map_err(|error| GatewayError::Unknown(format!("the answer {status} cannot be read: {error}")))
-}
 
-/// What a status other than success means.
-fn failure(status: StatusCode, body: &[u8]) -> GatewayError {
-    let text = match serde_json::from_slice::<ErrorEnvelope>(body) {
-        Ok(ErrorEnvelope { error: ErrorBody { r#type, code, message } }) => {
-            let (code, message) = (code.unwrap_or_default(), message.unwrap_or_default());
-            format!("{status}: {type} {code}: {message}", type = r#type)
+    /// The error as gateways write it; `None` for what an ingress or proxy says in its place.
+    fn own_error(&self) -> Option<ErrorBody> {
+        serde_json::from_slice::<ErrorEnvelope>(&self.body).ok().map(|envelope| envelope.error)
+    }
+
+    /// What a status other than success means. Only the gateway's own word ends a payment: whatever stands between may
+    /// be wrong about the route, and must not cost the shop its orders.
+    fn failure(&self) -> GatewayError {
+        let status = self.status;
+        let Some(error) = self.own_error() else {
+            let text = format!("{status}, which is not the gateway's own answer");
+            return match status {
+                StatusCode::TOO_MANY_REQUESTS => self.busy(text),
+                // A proxy that has passed the request on, and lost patience or the connection.
+                StatusCode::REQUEST_TIMEOUT => GatewayError::Unanswered(text),
+                status if status.is_server_error() => GatewayError::Unanswered(text),
+                _ => GatewayError::Misconfigured(text),
+            };
+        };
+        let (code, message) = (error.code.unwrap_or_default(), error.message.unwrap_or_default());
+        let text = format!("{status}: {} {code}: {message}", error.r#type);
+        match status {
+            // Refused at the door, before anything was done.
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => GatewayError::Misconfigured(text),
+            StatusCode::TOO_MANY_REQUESTS => self.busy(text),
+            StatusCode::CONFLICT => GatewayError::InProgress(text),
+            // Something behind the gateway has not answered it.
+            StatusCode::REQUEST_TIMEOUT | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+                GatewayError::Unanswered(text)
+            }
+            status if status.is_client_error() => GatewayError::Rejected(text),
+            _ => GatewayError::Unknown(text),
         }
-        Err(_) => status.to_string(),
-    };
-    match status {
-        // Refused at the door, before anything was done. A wrong credential is the operator's to mend: orders wait.
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
-            GatewayError::NotSent(text)
-        }
-        // The first request under this key may still be under way.
-        StatusCode::CONFLICT | StatusCode::REQUEST_TIMEOUT => GatewayError::Unknown(text),
-        status if status.is_client_error() => GatewayError::Rejected(text),
-        _ => GatewayError::Unknown(text),
+    }
+
+    fn busy(&self, reason: String) -> GatewayError {
+        GatewayError::Busy { retry_in: self.retry_after.unwrap_or(BUSY).clamp(BUSY, BUSY_AT_MOST), reason }
     }
 }
 

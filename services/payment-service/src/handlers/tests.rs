@@ -1,6 +1,10 @@
 //! The handlers against a gateway that answers as told: what each answer comes to, and what was asked.
 
-use std::{borrow::Cow, collections::VecDeque};
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard},
+};
 
 use events::{Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId, orders::Quantity};
 use messaging::{headers::Headers, log::Stored, trace::TraceContext};
@@ -11,6 +15,9 @@ use crate::gateway::BreakerSettings;
 
 const STORED: Timestamp = Timestamp(1_700_000_000_000_000);
 const ORDER: OrderId = OrderId(Uuid::from_u128(1));
+const CHARGED: Uuid = Uuid::from_u128(7);
+const REFUNDED: Uuid = Uuid::from_u128(8);
+const SETTLE: Duration = Duration::from_secs(20);
 
 type Answer<T> = Result<T, GatewayError>;
 
@@ -75,7 +82,8 @@ impl Rig {
     fn new(failures: u32) -> Self {
         let (gateway, registry) = (Scripted::default(), Registry::new());
         let hour = Duration::from_secs(3_600);
-        let breaker = BreakerSettings { failures, open_for: hour, open_max: hour };
+        let breaker =
+            BreakerSettings { failures, open_for: hour, open_max: hour, ..BreakerSettings::default() };
         let guarded = Guarded::new(gateway.clone(), breaker, &registry).unwrap();
         let now = Arc::new(Mutex::new(STORED));
         let clock: Clock = Arc::new({
@@ -83,7 +91,7 @@ impl Rig {
             move || *now.lock().unwrap()
         });
         let metrics = Metrics::register(&registry).unwrap();
-        Self { gateway, payments: Arc::new(Payments::new(guarded, clock, metrics)), registry, now }
+        Self { gateway, payments: Arc::new(Payments::new(guarded, SETTLE, clock, metrics)), registry, now }
     }
 
     /// The `attempt`th attempt at charging the order, the gateway answering so.
@@ -101,6 +109,18 @@ impl Rig {
             amount: money(),
         };
         self.handle(&Refund(Arc::clone(&self.payments)), &requested, attempt).await
+    }
+
+    /// Ten payments that go through: enough to say that the gateway works.
+    async fn witnesses(&self) {
+        for _payment in 0..10 {
+            self.refund(1, Ok(gateway::Refund { refund_id: "re_1".to_owned() })).await;
+        }
+        self.gateway.asked();
+    }
+
+    fn turn_clock(&self, age: Duration) {
+        *self.now.lock().unwrap() = STORED.after(age);
     }
 
     async fn handle<D: EventData>(
@@ -133,7 +153,7 @@ fn reserved() -> StockReserved {
 
 fn stored<D: EventData>(data: &D, version: u32) -> Stored {
     let envelope = Envelope {
-        id: Uuid::from_u128(7),
+        id: if D::TYPE == RefundRequested::TYPE { REFUNDED } else { CHARGED },
         kind: Cow::Borrowed(D::TYPE),
         version,
         aggregate_id: Cow::Owned(data.aggregate_id()),
@@ -185,17 +205,35 @@ fn unknown<T>() -> Answer<T> {
     Err(GatewayError::Unknown("reset".to_owned()))
 }
 
+fn unanswered<T>() -> Answer<T> {
+    Err(GatewayError::Unanswered("timed out".to_owned()))
+}
+
+fn busy() -> GatewayError {
+    GatewayError::Busy { retry_in: Duration::from_secs(7), reason: "429".to_owned() }
+}
+
+const FIND: &str = "find charge";
+const CHARGE: &str = "charge 1250 EUR tok_visa c-1";
+
 #[tokio::test]
 async fn what_each_answer_to_a_charge_comes_to() {
     let declined = ChargeOutcome::Declined { code: "expired_card".to_owned() };
     let table = [
         (Ok(captured()), "captured ch_1 1250 EUR"),
         (Ok(declined), "declined expired_card 1250 EUR"),
-        (unknown(), "retry: the outcome at the gateway is unknown: reset"),
+        (unknown(), "hold: the outcome at the gateway is unknown: reset"),
+        (unanswered(), "hold: the gateway did not answer: timed out"),
         (
             Err(GatewayError::NotSent("refused".to_owned())),
             "hold: the gateway did not take the request: refused",
         ),
+        (
+            Err(GatewayError::Misconfigured("404".to_owned())),
+            "hold: the gateway cannot be used as configured: 404",
+        ),
+        (Err(GatewayError::InProgress("409".to_owned())), "hold: the gateway is at it: 409"),
+        (Err(busy()), "hold: the gateway is busy, next try in 7s: 429"),
         (Err(GatewayError::Rejected("bad".to_owned())), "reject: the gateway refused the request: bad"),
     ];
     for (answer, expected) in table {
@@ -209,7 +247,8 @@ async fn what_each_answer_to_a_charge_comes_to() {
 async fn what_each_answer_to_a_refund_comes_to() {
     let table = [
         (Ok(gateway::Refund { refund_id: "re_1".to_owned() }), "refunded c-1 ch_1 re_1 1250 EUR"),
-        (unknown(), "retry: the outcome at the gateway is unknown: reset"),
+        (unknown(), "hold: the outcome at the gateway is unknown: reset"),
+        (unanswered(), "hold: the gateway did not answer: timed out"),
         (
             Err(GatewayError::NotSent("refused".to_owned())),
             "hold: the gateway did not take the request: refused",
@@ -223,24 +262,53 @@ async fn what_each_answer_to_a_refund_comes_to() {
     }
 }
 
-#[tokio::test]
-async fn a_second_attempt_and_an_old_message_look_first() {
+#[tokio::test(start_paused = true)]
+async fn a_payment_somebody_else_had_is_looked_up_at_once_and_made_when_the_books_can_tell() {
     let rig = Rig::new(5);
-    rig.charge(2, Ok(captured())).await;
-    assert_eq!(rig.gateway.asked(), ["find charge", "charge 1250 EUR tok_visa c-1"]);
-    rig.refund(2, unknown()).await;
-    assert_eq!(rig.gateway.asked(), ["find refund", "refund ch_1 1250 EUR"]);
+    let outcome = rig.charge(2, Ok(captured())).await;
+    assert_eq!(outcome, "hold: an earlier request may still be under way at the gateway");
+    assert_eq!(rig.gateway.asked(), [FIND]);
+    tokio::time::advance(SETTLE).await;
+    assert_eq!(rig.charge(2, Ok(captured())).await, "captured ch_1 1250 EUR");
+    assert_eq!(rig.gateway.asked(), [FIND, CHARGE]);
 
-    *rig.now.lock().unwrap() = STORED.after(Duration::from_secs(23 * 3_600));
+    let rig = Rig::new(5);
     rig.gateway.script().found = Some(captured());
-    assert_eq!(rig.charge(1, unknown()).await, "captured ch_1 1250 EUR");
-    assert_eq!(rig.gateway.asked(), ["find charge"], "what was found is not charged again");
+    assert_eq!(rig.charge(2, unknown()).await, "captured ch_1 1250 EUR");
+    assert_eq!(rig.gateway.asked(), [FIND], "what was found is not charged again");
+
+    let rig = Rig::new(5);
+    assert!(rig.refund(2, unknown()).await.starts_with("hold: an earlier request"));
+    assert_eq!(rig.gateway.asked(), ["find refund"]);
+}
+
+#[tokio::test]
+async fn an_old_payment_is_looked_up_and_made() {
+    let rig = Rig::new(5);
+    rig.turn_clock(Duration::from_secs(23 * 3_600 - 1));
+    rig.charge(1, Ok(captured())).await;
+    assert_eq!(rig.gateway.asked(), [CHARGE]);
+    rig.turn_clock(Duration::from_secs(23 * 3_600));
+    rig.charge(1, Ok(captured())).await;
+    assert_eq!(rig.gateway.asked(), [FIND, CHARGE]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_had_no_answer_is_not_made_again_while_the_gateway_may_be_at_it() {
+    let rig = Rig::new(5);
+    rig.charge(1, unanswered()).await;
+    tokio::time::advance(SETTLE - Duration::from_secs(1)).await;
+    assert!(rig.charge(1, Ok(captured())).await.starts_with("hold: an earlier request"));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    rig.charge(1, Ok(captured())).await;
+    assert_eq!(rig.gateway.asked(), [CHARGE, FIND, FIND, CHARGE]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_holds_the_payment_that_met_it_and_looks_it_up_afterwards() {
     let rig = Rig::new(2);
-    assert!(rig.charge(1, unknown()).await.starts_with("retry"));
+    rig.witnesses().await;
+    assert!(rig.charge(1, Err(GatewayError::NotSent("refused".to_owned()))).await.starts_with("hold"));
     assert!(rig.charge(1, unknown()).await.starts_with("hold"), "the breaker opened");
     rig.gateway.asked();
 
@@ -249,18 +317,43 @@ async fn an_outage_holds_the_payment_that_met_it_and_looks_it_up_afterwards() {
     assert!(outcome.starts_with("hold: the gateway is held to be down"), "{outcome}");
     assert_eq!(before.elapsed(), PATIENCE);
     assert_eq!(rig.gateway.asked(), [""; 0], "nobody was called");
-    assert!(rig.payments.unsettled().contains(&Uuid::from_u128(7)), "a hold does not forget");
+    assert!(rig.payments.pending.has_failed(CHARGED), "a hold does not forget");
 }
 
 #[tokio::test]
 async fn what_was_held_without_an_answer_is_looked_up_though_it_counts_no_attempt() {
     let rig = Rig::new(5);
-    rig.payments.unsettled().insert(Uuid::from_u128(7));
+    assert!(rig.charge(1, unknown()).await.starts_with("hold"));
     assert!(rig.charge(1, Err(GatewayError::NotSent("refused".to_owned()))).await.starts_with("hold"));
     rig.charge(1, Ok(captured())).await;
     rig.charge(1, Ok(captured())).await;
-    let (find, charge) = ("find charge", "charge 1250 EUR tok_visa c-1");
-    assert_eq!(rig.gateway.asked(), [find, charge, find, charge, charge], "until there was an answer");
+    assert_eq!(
+        rig.gateway.asked(),
+        [CHARGE, FIND, CHARGE, FIND, CHARGE, CHARGE],
+        "until there was an answer"
+    );
+}
+
+#[tokio::test]
+async fn a_payment_that_fails_where_others_go_through_uses_its_attempts_up() {
+    let rig = Rig::new(5);
+    for _failure in 0..8 {
+        rig.witnesses().await;
+        let outcome = rig.charge(1, unknown()).await;
+        assert_eq!(outcome, "retry: the outcome at the gateway is unknown: reset");
+    }
+}
+
+#[tokio::test]
+async fn a_payment_nobody_can_speak_for_has_a_day() {
+    let rig = Rig::new(9);
+    let day = Duration::from_secs(24 * 3_600);
+    rig.charge(1, unknown()).await;
+    for (age, expected) in [(day - Duration::from_secs(1), "hold"), (day, "retry")] {
+        rig.turn_clock(age);
+        let outcome = rig.charge(1, unknown()).await;
+        assert!(outcome.starts_with(expected), "{outcome}");
+    }
 }
 
 #[tokio::test]
@@ -281,13 +374,15 @@ async fn every_attempt_is_counted_by_how_it_ended() {
     let rig = Rig::new(9);
     rig.charge(1, Ok(captured())).await;
     rig.charge(1, Ok(ChargeOutcome::Declined { code: "expired_card".to_owned() })).await;
-    rig.refund(1, Ok(gateway::Refund { refund_id: "re_1".to_owned() })).await;
+    rig.witnesses().await;
     rig.charge(1, unknown()).await;
     rig.charge(1, Err(GatewayError::NotSent(String::new()))).await;
     rig.charge(1, Err(GatewayError::Rejected(String::new()))).await;
     let text = TextEncoder::new().encode_to_string(&rig.registry.gather()).unwrap();
-    for status in ["captured", "declined", "refunded", "retried", "held", "rejected"] {
-        let line = format!(r#"payment_process_duration_seconds_count{{status="{status}"}} 1"#);
+    let counts =
+        [("captured", 1), ("declined", 1), ("refunded", 10), ("retried", 1), ("held", 1), ("rejected", 1)];
+    for (status, count) in counts {
+        let line = format!(r#"payment_process_duration_seconds_count{{status="{status}"}} {count}"#);
         assert!(text.contains(&line), "no `{line}` in\n{text}");
     }
     assert!(text.contains(r#"payment_declines_total{code="expired_card"} 1"#));

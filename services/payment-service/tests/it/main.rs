@@ -3,3 +3,4 @@
 
 mod payments;
 mod rig;
+mod trouble;

@@ -1,7 +1,9 @@
 //! A broker, a gateway, the service between them, and what is asked of it.
 
+use std::collections::BTreeMap;
+
 use events::{EventData, RawEnvelope, inventory::StockReserved, orders::Quantity, payments::PaymentEvent};
-use gateway_sim::{Options, TestGateway, spawn_for_tests};
+use gateway_sim::{Operation, Options, TestGateway, spawn_for_tests};
 use messaging::log::Stored;
 use payment_service::Config;
 use runtime::Process;
@@ -13,10 +15,15 @@ use testkit::{Broker, eventually};
 
 /// A broker that is set up, a gateway, and a process for the service between them.
 pub(crate) struct Rig {
-    broker: Broker,
+    pub(crate) broker: Broker,
     pub(crate) streams: Streams,
     pub(crate) gateway: TestGateway,
-    process: Process,
+    pub(crate) process: Process,
+    /// Seconds; the service's `--gateway-timeout`.
+    pub(crate) timeout: u64,
+    /// Seconds; the service's `--gateway-settle`.
+    pub(crate) settle: u64,
+    pub(crate) max_attempts: u64,
 }
 
 impl Rig {
@@ -30,16 +37,26 @@ impl Rig {
         let broker = testkit::broker().await;
         let streams = Streams::set_up(&broker.url()).await;
         let gateway = spawn_for_tests(Options::for_tests()).await.unwrap();
-        Self { broker, streams, gateway, process: Process::for_tests("payment-service") }
+        Self { broker, streams, gateway, process: process(), timeout: 5, settle: 1, max_attempts: 8 }
+    }
+
+    /// Ends the service without giving it time for what it has in hand, and begins another in its place.
+    pub(crate) async fn replace(&mut self) {
+        self.process.shutdown().request("test");
+        self.process.shutdown().hard().cancel();
+        self.process.stop().await;
+        self.process = process();
+        self.start().await;
     }
 
     pub(crate) async fn start(&self) {
         let config = Config {
             broker: BrokerArgs { nats_url: self.broker.url(), instance: "payment-1".to_owned() },
             gateway_url: self.gateway.base_url().to_owned(),
-            gateway_timeout: 5,
+            gateway_timeout: self.timeout,
+            gateway_settle: self.settle,
             concurrency: 16,
-            max_attempts: 8,
+            max_attempts: self.max_attempts,
             breaker_failures: 5,
             breaker_open: 1,
             breaker_open_max: 2,
@@ -63,11 +80,26 @@ impl Rig {
         .await
     }
 
+    /// How often each order's card was charged, by the gateway's books: the orders and their captures.
+    pub(crate) fn captures(&self) -> BTreeMap<String, usize> {
+        let mut captures = BTreeMap::new();
+        for entry in self.gateway.sim().entries() {
+            if matches!(entry.operation, Operation::Capture { .. }) {
+                *captures.entry(entry.order_id.clone()).or_default() += 1;
+            }
+        }
+        captures
+    }
+
     /// Stops the service, which must leave nothing behind, and gives what became of the messages nobody could handle.
     pub(crate) async fn stop(self) -> u64 {
         assert!(self.process.stop().await, "everything in hand was finished");
         self.streams.last("DEAD_LETTERS").await
     }
+}
+
+fn process() -> Process {
+    Process::for_tests("payment-service")
 }
 
 pub(crate) fn decode(message: &Stored) -> PaymentEvent {

@@ -12,39 +12,71 @@ fn request() -> ChargeRequest {
     }
 }
 
+fn answer(status: u16, body: &[u8]) -> Answer {
+    Answer { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: body.to_vec() }
+}
+
 /// The kind of an error, or what was returned instead.
 fn kind<T: std::fmt::Debug>(result: Result<T, GatewayError>) -> String {
     match result {
         Ok(outcome) => format!("{outcome:?}"),
         Err(GatewayError::Down { .. }) => "down".to_owned(),
+        Err(GatewayError::Throttled { .. }) => "throttled".to_owned(),
+        Err(GatewayError::Unsettled) => "unsettled".to_owned(),
         Err(GatewayError::Unknown(_)) => "unknown".to_owned(),
+        Err(GatewayError::Unanswered(_)) => "unanswered".to_owned(),
+        Err(GatewayError::InProgress(_)) => "in progress".to_owned(),
         Err(GatewayError::NotSent(_)) => "not sent".to_owned(),
+        Err(GatewayError::Busy { .. }) => "busy".to_owned(),
+        Err(GatewayError::Misconfigured(_)) => "misconfigured".to_owned(),
         Err(GatewayError::Rejected(_)) => "rejected".to_owned(),
         Err(GatewayError::Contradiction(_)) => "contradiction".to_owned(),
     }
 }
 
+/// What a status means with the gateway's own error document, and what with anything else.
+const STATUSES: [(u16, &str, &str); 18] = [
+    (301, "unknown", "misconfigured"),
+    (400, "rejected", "misconfigured"),
+    (401, "misconfigured", "misconfigured"),
+    (403, "misconfigured", "misconfigured"),
+    (404, "rejected", "misconfigured"),
+    (405, "rejected", "misconfigured"),
+    (408, "unanswered", "unanswered"),
+    (409, "in progress", "misconfigured"),
+    (413, "rejected", "misconfigured"),
+    (415, "rejected", "misconfigured"),
+    (422, "rejected", "misconfigured"),
+    (429, "busy", "busy"),
+    (431, "rejected", "misconfigured"),
+    (500, "unknown", "unanswered"),
+    (501, "unknown", "unanswered"),
+    (502, "unanswered", "unanswered"),
+    (503, "unknown", "unanswered"),
+    (504, "unanswered", "unanswered"),
+];
+
 #[test]
 fn statuses_without_an_outcome() {
-    let table = [
-        (301, "unknown"),
-        (400, "rejected"),
-        (401, "not sent"),
-        (403, "not sent"),
-        (404, "rejected"),
-        (408, "unknown"),
-        (409, "unknown"),
-        (422, "rejected"),
-        (429, "not sent"),
-        (500, "unknown"),
-        (502, "unknown"),
-        (503, "unknown"),
-        (504, "unknown"),
-    ];
-    for (status, expected) in table {
-        let status = StatusCode::from_u16(status).unwrap();
-        assert_eq!(kind(charged(status, b"<html>", &request())), expected, "{status}");
-        assert_eq!(kind(found_charge(status, b"<html>", &request())), expected, "{status}");
+    let own = br#"{"error":{"type":"some_error","message":"m"}}"#;
+    for (status, by_gateway, by_another) in STATUSES {
+        let bodies =
+            [(&own[..], by_gateway), (b"<html>", by_another), (b"", by_another), (b"{}", by_another)];
+        for (body, expected) in bodies {
+            let answer = answer(status, body);
+            assert_eq!(kind(charged(&answer, &request())), expected, "{answer:?}");
+            assert_eq!(kind(found_charge(&answer, &request())), expected, "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_busy_gateway_is_asked_again_when_it_says_and_within_reason() {
+    let table = [(None, 1), (Some(0), 1), (Some(7), 7), (Some(86_400), 300)];
+    for (asked, expected) in table {
+        let answer = Answer { retry_after: asked.map(Duration::from_secs), ..answer(429, b"") };
+        let Err(GatewayError::Busy { retry_in, .. }) = charged(&answer, &request()) else { panic!() };
+        assert_eq!(retry_in, Duration::from_secs(expected));
     }
 }
 
@@ -62,7 +94,7 @@ fn a_success_counts_only_if_it_is_what_was_asked_for() {
         ("", "unknown"),
     ];
     for (body, expected) in table {
-        assert_eq!(kind(charged(StatusCode::OK, body.as_bytes(), &request())), expected, "{body}");
+        assert_eq!(kind(charged(&answer(200, body.as_bytes()), &request())), expected, "{body}");
     }
 }
 
@@ -80,17 +112,21 @@ fn a_refund_counts_only_if_it_is_what_was_asked_for() {
         (r#"{"id":"re_1","amount":1250,"currency":"EUR","charge":"ch_2"}"#, "contradiction"),
     ];
     for (body, expected) in table {
-        assert_eq!(kind(refunded(StatusCode::OK, body.as_bytes(), &request)), expected, "{body}");
+        assert_eq!(kind(refunded(&answer(200, body.as_bytes()), &request)), expected, "{body}");
     }
 }
 
 #[test]
 fn a_decline_carries_its_code() {
     let coded = br#"{"error":{"type":"card_error","code":"expired_card","message":"m"}}"#;
-    let table = [(&coded[..], "expired_card"), (b"{}", "card_declined"), (b"", "card_declined")];
-    for (body, code) in table {
-        let outcome = charged(StatusCode::PAYMENT_REQUIRED, body, &request()).unwrap();
+    let bare = br#"{"error":{"type":"card_error"}}"#;
+    for (body, code) in [(&coded[..], "expired_card"), (bare, "card_declined")] {
+        let outcome = charged(&answer(402, body), &request()).unwrap();
         assert_eq!(outcome, ChargeOutcome::Declined { code: code.to_owned() });
+    }
+    for body in [&b""[..], b"{}", b"<html>"] {
+        let outcome = kind(charged(&answer(402, body), &request()));
+        assert_eq!(outcome, "misconfigured", "nobody but the gateway says that a card was declined");
     }
 }
 
@@ -113,7 +149,7 @@ fn a_capture_outweighs_a_decline() {
     ];
     for (charges, expected) in table {
         let body = format!(r#"{{"data":[{charges}]}}"#);
-        assert_eq!(kind(found_charge(StatusCode::OK, body.as_bytes(), &request())), expected);
+        assert_eq!(kind(found_charge(&answer(200, body.as_bytes()), &request())), expected);
     }
 }
 
@@ -121,7 +157,7 @@ fn a_capture_outweighs_a_decline() {
 fn a_refusal_says_what_the_gateway_said() {
     let body =
         br#"{"error":{"type":"invalid_request_error","code":"amount_too_large","message":"too much"}}"#;
-    let error = charged(StatusCode::BAD_REQUEST, body, &request()).unwrap_err();
+    let error = charged(&answer(400, body), &request()).unwrap_err();
     let expected =
         "the gateway refused the request: 400 Bad Request: invalid_request_error amount_too_large: too much";
     assert_eq!(error.to_string(), expected);
