@@ -8,6 +8,7 @@
 
 mod cli;
 mod disk;
+mod postgres;
 mod probe;
 mod recovery;
 mod report;

@@ -75,12 +75,23 @@ impl Stage {
         crowd: Crowd,
         fault: impl AsyncFnOnce(&Shop, &Load) -> anyhow::Result<Timestamp>,
     ) -> anyhow::Result<Results> {
+        let nothing_parked = ExpectedDeadLetters::default();
+        self.round_with(crowd, async |shop, load| Ok((fault(shop, load).await?, nothing_parked))).await
+    }
+
+    /// As [`Stage::round`], with a fault that also says which dead letters it has to lead to.
+    pub(crate) async fn round_with(
+        &mut self,
+        crowd: Crowd,
+        fault: impl AsyncFnOnce(&Shop, &Load) -> anyhow::Result<(Timestamp, ExpectedDeadLetters)>,
+    ) -> anyhow::Result<Results> {
         self.rounds += 1;
         let plan = busy_day(&format!("round-{}", self.rounds), (crowd.seconds as f64 * RATE) as u64, RATE);
         let options = Options { patience: PATIENCE, in_flight: IN_FLIGHT, follow: crowd.stays };
         let load = self.shop.load_with(plan.clone(), options).await?;
         load.accepted((RATE * WARM) as u64).await;
-        let healed = fault(&self.shop, &load).await?;
+        let (healed, dead_letters) = fault(&self.shop, &load).await?;
+        self.dead_letters = dead_letters;
         let results = load.finish().await?;
         self.judge_callers(plan.orders, &results)?;
         self.verify().await?;

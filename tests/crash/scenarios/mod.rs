@@ -4,7 +4,9 @@ mod disks;
 mod gateway;
 mod kill;
 mod pause;
+mod poison;
 mod rolling;
+mod slow;
 
 use crate::scenario::{Control, Scenario};
 
@@ -69,6 +71,21 @@ pub(crate) static ALL: &[Scenario] = &[
         name: "gateway_brownout_without_idempotency",
         fault: "the same, and the card gateway ignores idempotency keys",
         run: |scale| Box::pin(gateway::brownout(scale, gateway::Keys::Ignored)),
+    },
+    Scenario {
+        name: "poison_messages",
+        fault: "200 messages of 10 unreadable kinds are published into every stream",
+        run: |scale| Box::pin(poison::messages(scale)),
+    },
+    Scenario {
+        name: "slow_consumers",
+        fault: "SIGSTOP for 20 s of the notification and the audit service",
+        run: |scale| Box::pin(slow::consumers(scale)),
+    },
+    Scenario {
+        name: "kill_9_postgres",
+        fault: "kill -9 of the PostgreSQL under the audit service",
+        run: |scale| Box::pin(slow::postgres(scale)),
     },
 ];
 
