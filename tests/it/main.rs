@@ -5,5 +5,6 @@ mod flow;
 mod idempotency;
 mod leadership;
 mod restart;
-mod shop;
 mod tidy;
+
+use tests::shop;

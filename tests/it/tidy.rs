@@ -109,7 +109,7 @@ fn each_outside_world_is_named_by_one_crate() {
     only("async-nats", &["messaging"]);
     only("tracing-subscriber", &["runtime"]);
     only("opentelemetry-otlp", &["runtime"]);
-    only("testkit", &[]);
+    only("testkit", &["tests"]);
     only("failsafe", &["payment-service"]);
     let plain: BTreeSet<_> = ["serde", "serde_json", "thiserror", "time", "uuid"].map(str::to_owned).into();
     assert!(packages["events"].normal.is_subset(&plain), "the contract is plain data");

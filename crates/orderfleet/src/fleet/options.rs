@@ -61,6 +61,8 @@ pub struct FleetOptions {
     pub env: BTreeMap<String, Vec<(String, String)>>,
     /// The broker's settings; directory, port and process group are the fleet's business.
     pub broker: nats_server::Builder,
+    /// Where the broker keeps its streams; `None` is a directory in the data directory. Created when missing.
+    pub broker_dir: Option<PathBuf>,
     /// Whether the terminal's Ctrl-C must not reach the processes, because the caller stops them in order.
     pub own_process_groups: bool,
     /// How long one process may take until it is ready.
@@ -85,6 +87,7 @@ impl FleetOptions {
             replicas: BTreeMap::new(),
             env: BTreeMap::new(),
             broker: NatsServer::builder().sync_always(true),
+            broker_dir: None,
             own_process_groups: false,
             ready_within: Duration::from_secs(60),
             grace: Duration::from_secs(30),

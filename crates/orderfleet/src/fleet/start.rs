@@ -73,7 +73,8 @@ async fn prepare(options: &FleetOptions, plan: &Plan, dir: &OpenDir) -> anyhow::
     }
     compile(&ours, options.build, &dir.log("cargo-build")).await?;
     options.observer.phase(Phase::Broker);
-    let broker = options.broker.clone().store_dir(dir.path().join("nats")).port(plan.broker).lock(dir.lock());
+    let store = options.broker_dir.clone().unwrap_or_else(|| dir.path().join("nats"));
+    let broker = options.broker.clone().store_dir(store).port(plan.broker).lock(dir.lock());
     let broker = broker.own_process_group(options.own_process_groups).start().await?;
     options.observer.tell(&FleetEvent::Ready { name: BROKER.to_owned(), url: broker.url() });
     Ok(broker)

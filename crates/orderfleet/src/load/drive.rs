@@ -23,11 +23,13 @@ pub struct Options {
     pub patience: Duration,
     /// Most orders under way at once; beyond it later ones are placed late, which their latency shows.
     pub in_flight: usize,
+    /// Whether callers stay until their order is decided. Those who do not leave as soon as it is accepted.
+    pub follow: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { patience: Duration::from_secs(90), in_flight: 4_000 }
+        Self { patience: Duration::from_secs(90), in_flight: 4_000, follow: true }
     }
 }
 
@@ -96,7 +98,7 @@ async fn drive(
         let Ok(slot) = slots.clone().acquire_owned().await else { break };
         let shopper = Shopper::new(clients.clone(), number, due, options.patience, progress.clone());
         shoppers.spawn(async move {
-            let report = shopper.buy(order).await;
+            let report = shopper.buy(order, options.follow).await;
             drop(slot);
             report
         });
@@ -104,6 +106,7 @@ async fn drive(
             gather(&mut results, report);
         }
     }
+    results.placing = start.elapsed();
     while let Some(report) = shoppers.join_next().await {
         gather(&mut results, report);
     }

@@ -23,6 +23,8 @@ pub struct Results {
     pub decision: Latency,
     /// Requests that were sent again because the fleet was away or asked for patience.
     pub retries: u64,
+    /// From the first order to the last one, whatever became of them.
+    pub placing: Duration,
     /// From the first order to the last decision.
     pub elapsed: Duration,
     /// Answers that should not have been: the first ones.

@@ -73,10 +73,13 @@ impl Shopper {
         Self { clients, turn, due, deadline, progress, report: Report::default() }
     }
 
-    pub(super) async fn buy(mut self, order: PlannedOrder) -> Report {
+    /// Places the order and, unless its caller leaves then, stays until it is decided.
+    pub(super) async fn buy(mut self, order: PlannedOrder, stays: bool) -> Report {
         if let Some(order_id) = self.place(&order).await {
             self.progress.send_modify(|progress| progress.accepted += 1);
-            self.follow(&order, order_id).await;
+            if stays {
+                self.follow(&order, order_id).await;
+            }
         }
         self.progress.send_modify(|progress| progress.finished += 1);
         self.report

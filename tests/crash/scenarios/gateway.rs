@@ -1,0 +1,143 @@
+//! The card gateway is down, or half down.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::ensure;
+use gateway_sim::{Entry, LedgerPage, Operation};
+use orderfleet::fleet::FleetOptions;
+use serde_json::json;
+use tests::shop::Shop;
+
+use crate::{
+    probe::{gateway_summary, metric_sum, set_faults},
+    recovery::now,
+    scenario::{Outcome, Scale},
+    stage::{Crowd, Stage, lasting},
+};
+
+/// How long the gateway is away.
+const OUTAGE: Duration = Duration::from_secs(60);
+/// The breaker's openings: between a tenth of the first and the longest, see `BreakerSettings`.
+const OPEN: Duration = Duration::from_secs(10);
+const LONGEST_OPEN: Duration = Duration::from_secs(15);
+const SHORTEST_OPEN: Duration = Duration::from_secs(1);
+/// All orders are confirmed so soon after the gateway is back.
+const RECOVERY: Duration = Duration::from_secs(30);
+/// How long the payment service may take to notice that the gateway is away, and its breaker to open.
+const NOTICED: Duration = Duration::from_secs(5);
+
+/// Whether the breaker does its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Breaker {
+    InUse,
+    /// It takes more failures in a row to open than an outage of this length brings.
+    NextToNever,
+}
+
+/// Whether the gateway does what it is asked only once per idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    Honoured,
+    Ignored,
+}
+
+/// Nothing goes to the dead letters, the gateway is hardly bothered, and everything is paid soon after.
+pub(crate) async fn outage(scale: Scale, breaker: Breaker) -> anyhow::Result<Outcome> {
+    let seconds = |duration: Duration| duration.as_secs().to_string();
+    let mut options = FleetOptions::temporary().env("payment-service", "BREAKER_OPEN", &seconds(OPEN)).env(
+        "payment-service",
+        "BREAKER_OPEN_MAX",
+        &seconds(LONGEST_OPEN),
+    );
+    if breaker == Breaker::NextToNever {
+        options = options.env("payment-service", "BREAKER_FAILURES", "99").env(
+            "payment-service",
+            "MAX_ATTEMPTS",
+            "100",
+        );
+    }
+    let mut stage = Stage::open(options).await?;
+    // Nobody stays at the till for a minute.
+    let crowd = Crowd { seconds: scale.seconds(70), stays: false };
+    let mut probes = 0;
+    stage
+        .round(crowd, async |shop, _| {
+            set_faults(shop, json!({ "outage": true })).await?;
+            lasting(NOTICED).await;
+            let before = gateway_summary(shop).await?.requests;
+            lasting(OUTAGE - NOTICED).await;
+            probes = gateway_summary(shop).await?.requests - before;
+            set_faults(shop, json!({ "outage": false })).await?;
+            let healed = now();
+            ensure!(probes <= most_probes(), "{probes} probes within {OUTAGE:?}, at most {}", most_probes());
+            Ok(healed)
+        })
+        .await?;
+    let recovery = stage.figures.recovery;
+    ensure!(recovery <= RECOVERY, "orders accepted during the outage were still open {recovery:?} after it");
+    stage
+        .figures
+        .notes
+        .push(format!("the gateway was asked {probes} times in the outage's last {:?}", OUTAGE - NOTICED));
+    stage.close().await
+}
+
+/// One probe per opening, if every opening were as short as can be.
+fn most_probes() -> u64 {
+    (OUTAGE - NOTICED).as_secs() / SHORTEST_OPEN.as_secs()
+}
+
+/// Whatever the gateway says or does not say, each card is charged once, by the gateway's own ledger.
+pub(crate) async fn brownout(scale: Scale, keys: Keys) -> anyhow::Result<Outcome> {
+    let options = FleetOptions::temporary().env("payment-service", "GATEWAY_TIMEOUT", "2");
+    let mut stage = Stage::open(options).await?;
+    let crowd = Crowd { seconds: scale.seconds(20), stays: false };
+    stage
+        .round(crowd, async |shop, load| {
+            let faults = json!({
+                "error_rate": 0.15, "error_after_rate": 0.15, "hang_rate": 0.02, "hang_ms": 4_000,
+                "ignore_idempotency": keys == Keys::Ignored,
+            });
+            set_faults(shop, faults).await?;
+            load.accepted(u64::MAX).await;
+            set_faults(shop, json!({ "error_rate": 0, "error_after_rate": 0, "hang_rate": 0 })).await?;
+            Ok(now())
+        })
+        .await?;
+    charged_once(&stage.shop).await?;
+    let failed = metric_sum(
+        &*stage.shop.fleet.get("payment-service", 1)?,
+        &["gateway_request_duration_seconds_count", "unknown"],
+    )
+    .await?;
+    ensure!(failed > 0.0, "the gateway never failed, so nothing was tested");
+    stage.figures.notes.push(format!("{failed} requests to the gateway ended with an unknown outcome"));
+    stage.close().await
+}
+
+/// Reads the whole ledger.
+async fn charged_once(shop: &Shop) -> anyhow::Result<()> {
+    let mut charges: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in ledger(shop).await? {
+        if matches!(entry.operation, Operation::Capture { .. }) {
+            *charges.entry(entry.order_id).or_default() += 1;
+        }
+    }
+    let twice: Vec<_> = charges.iter().filter(|(_, count)| **count > 1).collect();
+    ensure!(twice.is_empty(), "{} orders were charged more than once: {twice:?}", twice.len());
+    Ok(())
+}
+
+async fn ledger(shop: &Shop) -> anyhow::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut cursor = 0;
+    loop {
+        let url = format!("{}/admin/ledger?cursor={cursor}&limit=10000", shop.fleet.url("gateway-sim")?);
+        let page: LedgerPage = reqwest::get(url).await?.json().await?;
+        entries.extend(page.entries);
+        match page.next_cursor {
+            Some(next) => cursor = next,
+            None => return Ok(entries),
+        }
+    }
+}
