@@ -94,7 +94,8 @@ impl Metrics {
             attempts: counter(
                 "worker_attempts_total",
                 "Attempts at messages, by consumer and how they ended: done, failed (counts towards the \
-                 limit), held, rejected; and handed_back: a delivery that counts as none",
+                 limit), died (so does this: a delivery ended without a word), held, rejected; and \
+                 handed_back: a delivery that counts as none",
                 &["consumer", "outcome"],
             )?,
             in_flight: gauge("messaging_in_flight", "Messages being handled, by consumer", &["consumer"])?,

@@ -58,7 +58,11 @@ impl<L: Log, H> Shared<L, H> {
             }
         };
         let max_attempts = self.config.retry.max_attempts;
-        Recalled::new(record, delivery.deliveries(), max_attempts, (self.config.clock)())
+        let recalled = Recalled::new(record, delivery.deliveries(), max_attempts, (self.config.clock)());
+        if recalled.attempts.failed > record.map_or(0, |record| record.failed) {
+            self.metrics.attempt(durable, "died");
+        }
+        recalled
     }
 
     /// Notes that the message is handled alone from now on, before it is: should the process die, that is
