@@ -70,12 +70,8 @@ impl Server {
         heard
     }
 
-    /// Sends something that nobody answers.
-    pub(super) fn tell(&mut self, client: ClientId, lost: bool, job: Job) {
-        self.send(client, if lost { Fate::Lost } else { Fate::Answered }, job);
-    }
-
-    fn send(&mut self, client: ClientId, fate: Fate, job: Job) {
+    /// Sends something on its way.
+    pub(super) fn send(&mut self, client: ClientId, fate: Fate, job: Job) {
         if !self.step(client) {
             return;
         }
@@ -128,8 +124,8 @@ impl Server {
 
     /// Notes something about a client.
     pub(super) fn note_of(&mut self, client: ClientId, what: impl FnOnce() -> String) {
-        let name = self.connections[client].name.clone();
-        self.note(&name, what);
+        let Self { trace, connections, started, .. } = self;
+        trace.note(started.elapsed(), &connections[client].name, what);
     }
 
     /// One step further in a process's life; false when it is dead. Its death may be set for this step.

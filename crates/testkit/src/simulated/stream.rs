@@ -109,7 +109,8 @@ impl Stream {
         Ok(Ack { sequence: self.last(), duplicate: false })
     }
 
-    /// Stores a batch whole or not at all. The server looks at the ids first, then at the expectation.
+    /// Stores a batch whole or not at all. The server goes through it message by message, and looks at the
+    /// id first, then at the expectation, which is the first one's.
     pub(super) fn store_batch(
         &mut self,
         (now, at): (Instant, Timestamp),
@@ -123,12 +124,16 @@ impl Stream {
         }
         self.forget(now);
         let mut ids = BTreeSet::new();
-        let mut given = messages.iter().filter_map(|message| message.headers.get(MSG_ID));
-        if given.any(|id| self.ids.contains_key(id) || !ids.insert(id)) {
-            return Err(PublishError::DuplicateInBatch);
-        }
-        if let Some(expected) = expect {
-            self.expect(expected)?;
+        for (position, message) in messages.iter().enumerate() {
+            if let Some(id) = message.headers.get(MSG_ID)
+                && (self.ids.contains_key(id) || !ids.insert(id))
+            {
+                return Err(PublishError::DuplicateInBatch);
+            }
+            match expect {
+                Some(expected) if position == 0 => self.expect(expected)?,
+                Some(_) | None => {}
+            }
         }
         if full {
             return Err(PublishError::Full);
