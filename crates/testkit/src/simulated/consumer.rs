@@ -172,6 +172,7 @@ impl SimDelivery {
             let fate = server.faults_of(client).fate_of_ack(&mut server.dice);
             let (durable, delivery) = (self.durable.clone(), (self.message.sequence, self.deliveries));
             let what = server.trace.text(|| format!("{durable} {}: {answer:?}{}", delivery.0, fate.remark()));
+            server.note_lost(client, fate, &what);
             let work = move |server: &mut Server| {
                 server.settle(&durable, delivery, &answer);
                 server.note_of(client, || what);

@@ -113,10 +113,9 @@ impl Fate {
     /// What the trace says besides.
     pub(super) fn remark(self) -> &'static str {
         match self {
-            Self::Answered => "",
+            Self::Answered | Self::Lost => "",
             Self::Unanswered => " (nobody is told)",
             Self::Late(_) => " (late, nobody is told)",
-            Self::Lost => " (lost)",
         }
     }
 }
