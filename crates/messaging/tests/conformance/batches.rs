@@ -19,7 +19,7 @@ on_both!(
     a_refused_batch_leaves_no_ids_behind,
     the_fence_refuses_the_whole_batch,
     the_fence_lets_the_whole_batch_through,
-    an_id_comes_before_the_fence_in_a_batch,
+    a_batch_is_checked_message_by_message,
     a_batch_over_two_streams_is_not_stored,
     a_batch_for_no_stream_has_an_unknown_outcome,
     a_message_too_large_refuses_the_batch,
@@ -114,11 +114,14 @@ async fn the_fence_lets_the_whole_batch_through(rig: &impl Rig) {
     assert_eq!(log.publish_batch(&anonymous, Some(3)).await.unwrap().sequence, 6);
 }
 
-async fn an_id_comes_before_the_fence_in_a_batch(rig: &impl Rig) {
+async fn a_batch_is_checked_message_by_message(rig: &impl Rig) {
     let log = rig.client("test").await;
     log.publish_batch(&messages("orders.created", 3), Some(0)).await.unwrap();
     let again = log.publish_batch(&messages("orders.created", 3), Some(0)).await;
     assert!(matches!(again, Err(PublishError::DuplicateInBatch)), "{again:?}");
+    let later = [message("orders.created", "new"), message("orders.created", "orders.created-1")];
+    let fenced = log.publish_batch(&later, Some(0)).await;
+    assert!(matches!(fenced, Err(PublishError::WrongLastSequence)), "the first one's: {fenced:?}");
 }
 
 async fn a_batch_over_two_streams_is_not_stored(rig: &impl Rig) {

@@ -3,6 +3,7 @@
 //! Where the two differ the simulation would prove something about another broker than the one that runs.
 #![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
+mod alike;
 mod batches;
 mod consuming;
 mod handing_back;

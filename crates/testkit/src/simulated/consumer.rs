@@ -169,19 +169,15 @@ impl SimDelivery {
         let queue_is_full = {
             let mut server = self.log.shared.lock();
             let client = self.log.id;
-            let faults = server.faults_of(client);
-            let lost = server.dice.chance(faults.lost_ack);
-            let (durable, sequence, deliveries) =
-                (self.durable.clone(), self.message.sequence, self.deliveries);
-            let what = server.trace.text(|| format!("{durable} {sequence}: {answer:?}"));
-            server.tell(
-                client,
-                lost,
-                Box::new(move |server| {
-                    server.settle(&durable, (sequence, deliveries), &answer);
-                    server.note_of(client, || what);
-                }),
-            );
+            let fate = server.faults_of(client).fate_of_ack(&mut server.dice);
+            let (durable, delivery) = (self.durable.clone(), (self.message.sequence, self.deliveries));
+            let what = server.trace.text(|| format!("{durable} {}: {answer:?}{}", delivery.0, fate.remark()));
+            server.note_lost(client, fate, &what);
+            let work = move |server: &mut Server| {
+                server.settle(&durable, delivery, &answer);
+                server.note_of(client, || what);
+            };
+            server.send(client, fate, Box::new(work));
             server.is_cut_off(client) && server.dice.chance(0.25)
         };
         self.log.awake().await;

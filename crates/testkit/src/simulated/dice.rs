@@ -1,4 +1,4 @@
-//! The one source of chance: SplitMix64, so that a seed gives the same run on every machine.
+//! The one source of chance: `SplitMix64`, so that a seed gives the same run on every machine.
 
 use std::time::Duration;
 

@@ -237,7 +237,7 @@ impl Durable {
         }
         for (sequence, pending) in &mut self.pending {
             if !written(pending.handed_out) {
-                pending.deliveries -= 1;
+                pending.deliveries = pending.deliveries.saturating_sub(1);
                 if self.deadlines.remove(&(pending.due, *sequence)) {
                     self.again.push_back(*sequence);
                 }

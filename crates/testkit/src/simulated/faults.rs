@@ -65,6 +65,17 @@ impl NetFaults {
         self.latency(dice) + stall
     }
 
+    /// What becomes of an answer to a delivery.
+    pub(super) fn fate_of_ack(&self, dice: &mut Dice) -> Fate {
+        if dice.chance(self.lost_ack) {
+            Fate::Lost
+        } else if dice.chance(self.late) {
+            Fate::Late(dice.millis(self.late_ms))
+        } else {
+            Fate::Answered
+        }
+    }
+
     /// What becomes of a request.
     pub(super) fn fate(&self, dice: &mut Dice) -> Fate {
         if dice.chance(self.unknown_before) {
@@ -102,10 +113,9 @@ impl Fate {
     /// What the trace says besides.
     pub(super) fn remark(self) -> &'static str {
         match self {
-            Self::Answered => "",
+            Self::Answered | Self::Lost => "",
             Self::Unanswered => " (nobody is told)",
             Self::Late(_) => " (late, nobody is told)",
-            Self::Lost => " (lost)",
         }
     }
 }

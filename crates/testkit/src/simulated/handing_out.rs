@@ -1,8 +1,13 @@
 //! What the server does when something is stored or due again: wakes readers, hands out to members.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{connection::ClientId, durable::Answer, server::Server, subject::any_matches};
+
+/// Least time before a message is handed out twice: within the same breath it would be so for ever.
+const A_MOMENT: Duration = Duration::from_millis(1);
 
 impl Server {
     /// Wakes everybody whom the messages after a sequence concern.
@@ -64,8 +69,7 @@ impl Server {
         }
         for (sequence, delay) in duplicated {
             let name = name.to_owned();
-            // Never at once: it would be handed out again and again in the same breath.
-            let time = now + delay.max(std::time::Duration::from_millis(1));
+            let time = now + delay.max(A_MOMENT);
             self.at(time, Box::new(move |server| server.hand_out_again(&name, sequence)));
         }
         self.watch_deadlines(name);

@@ -54,6 +54,7 @@ impl Server {
         let fate = faults.fate(&mut self.dice);
         // A reset connection is noticed at once, a silent one after a while.
         let noticed = fate != Fate::Answered && self.dice.chance(0.5);
+        self.note_lost(client, fate, &what);
         let job: Job = Box::new(move |server: &mut Self| {
             let done = work(server);
             server.note_of(client, || format!("{what} -> {}{}", tell(&done), fate.remark()));
@@ -70,12 +71,17 @@ impl Server {
         heard
     }
 
-    /// Sends something that nobody answers.
-    pub(super) fn tell(&mut self, client: ClientId, lost: bool, job: Job) {
-        self.send(client, if lost { Fate::Lost } else { Fate::Answered }, job);
+    /// Notes what will not arrive, or not now.
+    pub(super) fn note_lost(&mut self, client: ClientId, fate: Fate, what: &str) {
+        if fate == Fate::Lost {
+            self.note_of(client, || format!("{what} (lost on its way)"));
+        } else if self.is_cut_off(client) {
+            self.note_of(client, || format!("{what} (the link is broken)"));
+        }
     }
 
-    fn send(&mut self, client: ClientId, fate: Fate, job: Job) {
+    /// Sends something on its way.
+    pub(super) fn send(&mut self, client: ClientId, fate: Fate, job: Job) {
         if !self.step(client) {
             return;
         }
@@ -93,7 +99,7 @@ impl Server {
         }
         let delay = self.faults_of(client).latency(&mut self.dice);
         match fate {
-            Fate::Lost => self.note_of(client, || "a request is lost on its way".to_owned()),
+            Fate::Lost => {}
             Fate::Late(more) => self.arrives(client, now + delay + more, job),
             Fate::Answered | Fate::Unanswered => {
                 let time = self.connection(client).last_arrival.max(now + delay);
@@ -107,9 +113,10 @@ impl Server {
         let job: Job = Box::new(move |server: &mut Self| {
             // What a process had sent before it died may arrive or not.
             let dead = server.connection(client).is_dead();
-            if !server.is_cut_off(client) && !(dead && server.dice.chance(0.5)) {
-                job(server);
+            if server.is_cut_off(client) || (dead && server.dice.chance(0.5)) {
+                return;
             }
+            job(server);
         });
         if time <= Instant::now() && self.is_idle_until(time) { job(self) } else { self.at(time, job) }
     }
@@ -128,8 +135,8 @@ impl Server {
 
     /// Notes something about a client.
     pub(super) fn note_of(&mut self, client: ClientId, what: impl FnOnce() -> String) {
-        let name = self.connections[client].name.clone();
-        self.note(&name, what);
+        let Self { trace, connections, started, .. } = self;
+        trace.note(started.elapsed(), &connections[client].name, what);
     }
 
     /// One step further in a process's life; false when it is dead. Its death may be set for this step.

@@ -172,7 +172,11 @@ impl SimBroker {
 
     /// Adds a line to the trace, in its place among the broker's own.
     pub fn note(&self, who: &str, what: impl FnOnce() -> String) {
-        self.shared.lock().note(who, what);
+        // Not under the lock: what is to be said may have to be asked of this broker.
+        if self.shared.lock().trace.is_on() {
+            let what = what();
+            self.shared.lock().note(who, || what);
+        }
     }
 
     /// What happened while the trace was on, one line each: `t=12.345s order-service-1 publish …`.

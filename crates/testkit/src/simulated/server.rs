@@ -27,7 +27,7 @@ const EPOCH: Timestamp = Timestamp(1_800_000_000_000_000);
 
 /// The server.
 pub(super) struct Server {
-    started: Instant,
+    pub(super) started: Instant,
     pub(super) dice: Dice,
     pub(super) faults: NetFaults,
     /// Between a kill and the next start.

@@ -109,7 +109,8 @@ impl Stream {
         Ok(Ack { sequence: self.last(), duplicate: false })
     }
 
-    /// Stores a batch whole or not at all. The server looks at the ids first, then at the expectation.
+    /// Stores a batch whole or not at all. The server goes through it message by message, and looks at the
+    /// id first, then at the expectation, which is the first one's.
     pub(super) fn store_batch(
         &mut self,
         (now, at): (Instant, Timestamp),
@@ -123,12 +124,16 @@ impl Stream {
         }
         self.forget(now);
         let mut ids = BTreeSet::new();
-        let mut given = messages.iter().filter_map(|message| message.headers.get(MSG_ID));
-        if given.any(|id| self.ids.contains_key(id) || !ids.insert(id)) {
-            return Err(PublishError::DuplicateInBatch);
-        }
-        if let Some(expected) = expect {
-            self.expect(expected)?;
+        for (position, message) in messages.iter().enumerate() {
+            if let Some(id) = message.headers.get(MSG_ID)
+                && (self.ids.contains_key(id) || !ids.insert(id))
+            {
+                return Err(PublishError::DuplicateInBatch);
+            }
+            match expect {
+                Some(expected) if position == 0 => self.expect(expected)?,
+                Some(_) | None => {}
+            }
         }
         if full {
             return Err(PublishError::Full);
@@ -170,18 +175,14 @@ impl Stream {
 
 /// The client refuses what the server would end the connection for.
 fn fits(message: &Message) -> Result<(), PublishError> {
-    let line = |name: &str, value: &str| name.len() + ": ".len() + value.len() + "\r\n".len();
-    let headers: usize = match message.payload.len() > MAX_MESSAGE / 2 {
-        // Nobody comes near the limit by headers alone.
-        false => return Ok(()),
-        true => message
-            .headers
-            .iter()
-            .map(|(name, values)| values.iter().map(|value| line(&name, value)).sum::<usize>())
-            .sum(),
-    };
-    let frame = "NATS/1.0\r\n\r\n".len();
-    let size = message.payload.len() + headers + frame;
+    // Nobody comes near the limit by headers alone.
+    if message.payload.len() < MAX_MESSAGE / 2 {
+        return Ok(());
+    }
+    let headers = message.headers.iter().flat_map(|(name, values)| {
+        values.into_iter().map(move |value| name.len() + ": ".len() + value.len() + "\r\n".len())
+    });
+    let size = "NATS/1.0\r\n\r\n".len() + headers.sum::<usize>() + message.payload.len();
     if size > MAX_MESSAGE { Err(PublishError::Refused(format!("{size} bytes are too many"))) } else { Ok(()) }
 }
 

@@ -14,6 +14,10 @@ impl Trace {
         self.on = on;
     }
 
+    pub(super) fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// The text if anybody wants to read it.
     pub(super) fn text(&self, what: impl FnOnce() -> String) -> String {
         if self.on { what() } else { String::new() }
