@@ -26,7 +26,7 @@ pub trait Channel: Send + Sync + 'static {
     const NAME: &'static str;
 
     /// Sends a message. Called again with the same message after a failure or a crash at any point: a channel that
-    /// can tell repetitions apart does so by [`Message::about`].
+    /// can tell repetitions apart does so by [`Message::about`]. Dropped when it takes more than 30 seconds.
     fn send(&self, message: &Message) -> impl Future<Output = Result<(), ChannelError>> + Send;
 }
 

@@ -16,6 +16,8 @@ pub struct Config {
     pub concurrency: usize,
 
     /// Attempts after which an event whose customer cannot be told becomes a dead letter, 1 to 100
+    ///
+    /// Attempts that fail because the channel as a whole is in trouble do not count.
     #[arg(long, env = "MAX_ATTEMPTS", default_value_t = 8, value_name = "NUMBER")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=100))]
     pub max_attempts: u64,

@@ -65,7 +65,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
 pub async fn start_with<C: Channel>(config: Config, process: Process, channel: C) -> anyhow::Result<()> {
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
-    let notify = Notify::new(channel, metrics);
+    let notify = Notify::new(channel, service.clock(), metrics);
 
     let outcomes = service.commit(NOTIFICATIONS);
     let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };

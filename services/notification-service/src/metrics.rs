@@ -8,8 +8,8 @@ use prometheus::{HistogramOpts, HistogramVec, Registry};
 use crate::channel;
 
 /// Seconds that one attempt at telling a customer took, by `template` (`order_confirmed`, `order_cancelled`,
-/// `order_refunded`) and `outcome`: `sent`, `failed` (refused for good), `retried` (may succeed later). Its counts are
-/// the notifications per second.
+/// `order_refunded`) and `outcome`: `sent`, `failed` (refused for good), `retried` (failed, counts as an attempt), `held`
+/// (the channel may be down). Its counts are the notifications per second.
 const SEND_DURATION: &str = "notification_send_duration_seconds";
 
 /// How an attempt at telling a customer ended.
@@ -19,8 +19,10 @@ pub(crate) enum Told {
     Sent,
     /// It refused it for good.
     Failed,
-    /// It did not take it this time.
+    /// It did not take it this time, though it takes those of others.
     Retried,
+    /// It may be down.
+    Held,
 }
 
 /// The metrics of this service. Cheap to clone.
@@ -49,6 +51,7 @@ impl Metrics {
             Told::Sent => "sent",
             Told::Failed => "failed",
             Told::Retried => "retried",
+            Told::Held => "held",
         };
         let duration = self.duration.with_label_values(&[channel::name(template), outcome]);
         duration.observe(took.as_secs_f64());

@@ -165,12 +165,9 @@ impl<G: Gateway> Payments<G> {
             self.pending.doubt(message);
         }
         let answer = self.when_available(message, || call(self.attempt(received))).await;
-        answer
-            .map(|answer| {
-                self.pending.over(message);
-                answer
-            })
-            .map_err(|setback| self.setback(message, setback))
+        let answer = answer.map_err(|setback| self.setback(message, setback))?;
+        self.pending.over(message);
+        Ok(answer)
     }
 
     /// Which attempt the next call for a message is.
@@ -242,11 +239,12 @@ impl<G: Gateway> Payments<G> {
                 // Nobody knows what the one who answered has done with the request.
                 Outcome::Hold { reason, retry_in: self.pending.failed(message) }
             }
-            GatewayError::Unknown(_) | GatewayError::Unanswered(_) | GatewayError::InProgress(_) => {
-                let pause = match setback.error {
-                    GatewayError::Unknown(_) => self.pending.failed(message),
-                    _ => self.pending.failed_under_way(message),
-                };
+            GatewayError::Unknown(_) => {
+                let pause = self.pending.failed(message);
+                if setback.own_fault { Outcome::Retry(setback.error.into()) } else { hold(pause) }
+            }
+            GatewayError::Unanswered(_) | GatewayError::InProgress(_) => {
+                let pause = self.pending.failed_under_way(message);
                 if setback.own_fault { Outcome::Retry(setback.error.into()) } else { hold(pause) }
             }
             GatewayError::Rejected(_) | GatewayError::Contradiction(_) => {

@@ -15,9 +15,9 @@ use super::*;
 const ABOUT: Uuid = Uuid::from_u128(7);
 const ORDER: OrderId = OrderId(Uuid::from_u128(1));
 
-/// Answers always the same, and writes down what it was given.
+/// Answers as told, or never, and writes down what it was given.
 struct Scripted {
-    answer: Result<(), ChannelError>,
+    answer: Answer,
     given: Arc<Mutex<Vec<Message>>>,
 }
 
@@ -26,12 +26,21 @@ impl Channel for Scripted {
 
     async fn send(&self, message: &Message) -> Result<(), ChannelError> {
         self.given.lock().unwrap().push(message.clone());
-        self.answer.clone()
+        let answer = self.answer.lock().unwrap().clone();
+        match answer {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
     }
 }
 
+/// What the channel says; nothing at all if there is none.
+type Answer = Arc<Mutex<Option<Result<(), ChannelError>>>>;
+
 struct Rig {
     registry: Registry,
+    answer: Answer,
+    now: Arc<Mutex<Timestamp>>,
     given: Arc<Mutex<Vec<Message>>>,
     notify: Notify<Scripted>,
 }
@@ -40,8 +49,22 @@ impl Rig {
     fn answering(answer: Result<(), ChannelError>) -> Self {
         let (registry, given) = (Registry::new(), Arc::default());
         let metrics = Metrics::register(&registry).unwrap();
-        let notify = Notify::new(Scripted { answer, given: Arc::clone(&given) }, metrics);
-        Self { registry, given, notify }
+        let answer = Arc::new(Mutex::new(Some(answer)));
+        let channel = Scripted { answer: Arc::clone(&answer), given: Arc::clone(&given) };
+        let now = Arc::new(Mutex::new(Timestamp::default()));
+        let clock: Clock = Arc::new({
+            let now = Arc::clone(&now);
+            move || *now.lock().unwrap()
+        });
+        Self { registry, answer, now, given, notify: Notify::new(channel, clock, metrics) }
+    }
+
+    fn answer(&self, answer: Result<(), ChannelError>) {
+        *self.answer.lock().unwrap() = Some(answer);
+    }
+
+    fn hang(&self) {
+        *self.answer.lock().unwrap() = None;
     }
 
     async fn handle<D: EventData>(&self, data: &D, version: u32) -> Outcome<NotificationEvent> {
@@ -132,12 +155,50 @@ async fn a_refusal_for_good_is_an_outcome_too() {
     assert!(rig.counted("order_refunded", "failed"));
 }
 
+fn busy() -> Result<(), ChannelError> {
+    Err(ChannelError::Transient("busy".to_owned()))
+}
+
+fn held(outcome: &Outcome<NotificationEvent>, why: &str) -> bool {
+    matches!(outcome, Outcome::Hold { reason, .. } if reason.contains(why))
+}
+
 #[tokio::test]
-async fn what_may_succeed_later_is_tried_again() {
-    let rig = Rig::answering(Err(ChannelError::Transient("busy".to_owned())));
+async fn a_channel_that_may_be_down_costs_no_attempt() {
+    let rig = Rig::answering(busy());
+    for _outage in 0..20 {
+        assert!(held(&rig.handle(&confirmed(), 1).await, "did not take the message: busy"));
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_fails_where_ten_others_are_sent_uses_its_attempts_up() {
+    let rig = Rig::answering(Ok(()));
+    for _other in 0..10 {
+        only(rig.handle(&confirmed(), 1).await);
+    }
+    rig.answer(busy());
     let Outcome::Retry(error) = rig.handle(&confirmed(), 1).await else { panic!() };
     assert_eq!(error.to_string(), "the channel did not take the message: busy");
     assert!(rig.counted("order_confirmed", "retried"));
+    assert!(held(&rig.handle(&confirmed(), 1).await, "busy"), "nobody was told since");
+    assert!(rig.counted("order_confirmed", "held"));
+}
+
+#[tokio::test]
+async fn a_message_nobody_can_speak_for_has_a_day() {
+    let rig = Rig::answering(busy());
+    *rig.now.lock().unwrap() = Timestamp::default().after(OVERDUE);
+    assert!(matches!(rig.handle(&confirmed(), 1).await, Outcome::Retry(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_hangs_is_given_up() {
+    let rig = Rig::answering(Ok(()));
+    rig.hang();
+    let started = Instant::now();
+    assert!(held(&rig.handle(&confirmed(), 1).await, "no answer within 30 s"));
+    assert_eq!(started.elapsed(), PATIENCE);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The client and its policy against a real gateway simulator over HTTP.
 
+mod outage;
+
 use std::sync::Arc;
 
 use gateway_sim::{Faults, Options, TestGateway, spawn_for_tests};
@@ -122,68 +124,6 @@ async fn the_same_charge_again_is_the_same_charge() {
     assert_eq!(captured(rig.first(1).await), first);
     assert_eq!(captured(rig.again(1).await), first);
     assert_eq!(rig.captures(), 1);
-}
-
-#[tokio::test]
-async fn five_failures_open_the_breaker_and_stop_the_calls() {
-    let rig = Rig::with(OFF(), BreakerSettings::default(), TIMEOUT).await;
-    rig.break_it().await;
-    for order in 10..30 {
-        assert!(
-            matches!(rig.first(order).await, Err(GatewayError::Down { retry_in }) if !retry_in.is_zero())
-        );
-    }
-    assert_eq!(rig.requests(), 5);
-}
-
-#[tokio::test]
-async fn half_open_sends_one_request_however_many_wait() {
-    let rig = Rig::new(OFF()).await;
-    rig.break_it().await;
-    rig.client.available().await;
-    // All fifty are turned away before the probe's answer comes.
-    rig.set(Faults { latency_ms: 300, ..OFF() });
-    let mut callers = JoinSet::new();
-    for order in 100..150 {
-        let client = Arc::clone(&rig.client);
-        callers.spawn(async move {
-            let answer = client.charge_safely(&charge(order, "tok_visa"), Attempt::First).await;
-            answer.map_err(|setback| setback.error)
-        });
-    }
-    let results = callers.join_all().await;
-    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-    assert_eq!(results.iter().filter(|result| matches!(result, Err(GatewayError::Down { .. }))).count(), 49);
-    assert_eq!(rig.requests(), 6);
-    assert_eq!(rig.state(), BreakerState::Closed);
-    rig.set(OFF());
-    captured(rig.first(1).await);
-}
-
-#[tokio::test]
-async fn an_outage_ends_by_itself_once_the_gateway_is_back() {
-    let rig = Rig::new(OFF()).await;
-    rig.break_it().await;
-    rig.client.available().await;
-    assert!(matches!(rig.first(7).await, Err(GatewayError::Unknown(_))));
-    assert_eq!(rig.state(), BreakerState::Open);
-    rig.set(OFF());
-    rig.client.available().await;
-    captured(rig.again(7).await);
-    assert_eq!(rig.state(), BreakerState::Closed);
-}
-
-#[tokio::test]
-async fn declines_and_refusals_never_trip_it() {
-    let rig = Rig::new(OFF()).await;
-    for order in 0..20 {
-        let declined = rig.charge(&charge(order, "tok_insufficient_funds"), Attempt::First).await.unwrap();
-        assert_eq!(declined, ChargeOutcome::Declined { code: "insufficient_funds".to_owned() });
-        let invalid = ChargeRequest { amount: 0, ..charge(100 + order, "tok_visa") };
-        assert!(matches!(rig.charge(&invalid, Attempt::First).await, Err(GatewayError::Rejected(_))));
-    }
-    assert_eq!(rig.state(), BreakerState::Closed);
-    assert_eq!(rig.requests(), 40);
 }
 
 #[tokio::test]
