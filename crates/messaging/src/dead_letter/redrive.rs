@@ -1,7 +1,7 @@
 //! Putting a letter's message back, for the consumer that had given it up.
 
 use bytes::Bytes;
-use events::Timestamp;
+use events::{Timestamp, catalogue::REDRIVE_SUFFIX};
 
 use super::{
     ATTEMPTS, Letter, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT, letter::Contents, letter::Place,
@@ -24,8 +24,6 @@ pub const RUN: &str = "Fleet-Run";
 
 /// What every subject of the stream begins with; the consumer follows.
 const SUBJECT: &str = "redrive.";
-/// What the durable consumers of the stream add to the name of the one they stand in for.
-const DURABLE: &str = "-redrive";
 
 /// A message that was put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,17 +89,10 @@ impl Redrive {
     }
 }
 
-/// The consumer that a letter's message is put back for. What was put back and failed again comes from the durable
-/// that stands in for it.
-#[must_use]
-pub fn consumer(letter: &Letter) -> &str {
-    letter.consumer.strip_suffix(DURABLE).unwrap_or(&letter.consumer)
-}
-
 /// The durable consumer that handles what is put back for the worker `consumer`.
 #[must_use]
 pub fn durable(consumer: &str) -> String {
-    format!("{consumer}{DURABLE}")
+    format!("{consumer}{REDRIVE_SUFFIX}")
 }
 
 /// The message that puts a letter's message back with the given body.
@@ -131,7 +122,7 @@ pub fn message(letter: &Letter, contents: &Contents, body: Bytes, order: &Order<
     headers.set(ORIGINAL_STREAM, letter.original.stream.as_str());
     headers.set(ORIGINAL_SEQUENCE, letter.original.sequence.to_string());
     headers.set(ORIGINAL_SUBJECT, letter.original.subject.as_str());
-    Message { subject: format!("{SUBJECT}{}", consumer(letter)), headers, payload: body }
+    Message { subject: format!("{SUBJECT}{}", letter.consumer), headers, payload: body }
 }
 
 /// What the broker made of the original is not what it shall make of this, nor is an earlier operator this one.

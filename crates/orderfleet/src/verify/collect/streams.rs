@@ -6,28 +6,22 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use anyhow::Context;
 use events::catalogue::{INVENTORY, NOTIFICATIONS, ORDERS, PAYMENTS, REQUESTS, StreamDef};
-use messaging::{
-    dead_letter,
-    jetstream::JetStream,
-    log::{Extent, Log, Reader, Stored},
-};
-use tokio::{task::JoinSet, time::timeout};
+use messaging::{dead_letter, jetstream::JetStream, log::Extent};
+use tokio::task::JoinSet;
 
 use super::Listener;
-use crate::verify::{
-    evidence::{DeadLetter, Recorded, StreamEvidence},
-    run::Progress,
+use crate::{
+    broker::{extent, read},
+    verify::{
+        evidence::{DeadLetter, Recorded, StreamEvidence},
+        run::Progress,
+    },
 };
 
-/// Most messages taken over at once.
-const BATCH: usize = 1_000;
-/// A reader that has had nothing for so long although the stream goes on, and the broker answers, has met a hole.
-const SILENCE: Duration = Duration::from_secs(10);
 /// Where each stream is cut: effects before causes.
 const CUTS: [StreamDef; 5] = [NOTIFICATIONS, ORDERS, PAYMENTS, INVENTORY, REQUESTS];
 
@@ -132,37 +126,11 @@ pub(super) async fn dead_letters(
     Ok(())
 }
 
-/// Hands the messages after one sequence up to another to `take`, in order.
-async fn read(
-    js: &JetStream,
-    stream: &str,
-    after: u64,
-    last: u64,
-    mut take: impl FnMut(&[Stored]),
-) -> anyhow::Result<()> {
-    let mut reader = js.read(stream, &[], after);
-    let mut at = after;
-    while at < last {
-        let Ok(batch) = timeout(SILENCE, reader.next_batch(BATCH)).await else {
-            extent(js, stream).await?;
-            return Ok(());
-        };
-        at = batch.last().map_or(at, |message| message.sequence);
-        let beyond = batch.partition_point(|message| message.sequence <= last);
-        take(&batch[..beyond]);
-    }
-    Ok(())
-}
-
-async fn extent(js: &JetStream, stream: &str) -> anyhow::Result<Extent> {
-    js.extent(stream).await.with_context(|| format!("cannot look at the stream {stream}"))
-}
-
 #[cfg(test)]
 mod tests {
     use messaging::{
         headers::Headers,
-        log::Message,
+        log::{Log, Message},
         topology::{self, TopologyOptions},
     };
 
