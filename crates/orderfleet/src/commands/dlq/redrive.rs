@@ -136,13 +136,13 @@ async fn new_body(args: &Args, desk: &Desk, chosen: &[u64]) -> anyhow::Result<Op
         Some(path) => edit::from_file(path)?,
         None => edit::in_editor(&body).await?,
     };
-    edit::check(&body, messaging::dead_letter::redrive::consumer(&letter))?;
+    edit::check(&body, &letter.consumer)?;
     Ok(Some(body))
 }
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate >= 0.01 && rate <= 1_000_000.0 => Ok(rate),
+        Ok(rate @ 0.01..=1_000_000.0) => Ok(rate),
         Ok(_) | Err(_) => Err("not a number from 0.01 to 1000000".to_owned()),
     }
 }

@@ -65,9 +65,9 @@ fn can_go_back(letter: &Letter) -> Result<(), Refusal> {
     if letter.cause == Cause::Foreign.as_str() {
         return Err(Refusal::Foreign);
     }
-    let consumer = redrive::consumer(letter);
+    let consumer = &letter.consumer;
     if !is_journal(consumer) && !CONSUMERS.iter().any(|def| def.durable == consumer) {
-        return Err(Refusal::NoConsumer(consumer.to_owned()));
+        return Err(Refusal::NoConsumer(consumer.clone()));
     }
     Ok(())
 }
