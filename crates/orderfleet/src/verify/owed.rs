@@ -13,11 +13,12 @@ use events::{
         PAYMENTS, REQUESTS, StreamDef,
     },
 };
+use messaging::{dead_letter, topology::REDRIVE};
 use uuid::Uuid;
 
 use super::{
-    book::{Adjustment, Book, Life},
-    evidence::Recorded,
+    book::{Adjustment, Book, Fate, Life},
+    evidence::{Recorded, Redriven},
     report::CheckId,
 };
 
@@ -34,8 +35,8 @@ pub(super) struct Owed {
     pub(super) cause: Option<(&'static str, u64)>,
     /// When it arose.
     pub(super) since: Timestamp,
-    /// It can never come.
-    pub(super) lost: bool,
+    /// It can never come, for this reason.
+    pub(super) lost: Option<&'static str>,
     /// Its cause was given up and parked as a dead letter.
     pub(super) parked: bool,
 }
@@ -47,12 +48,32 @@ pub(super) enum Creditor {
     Order(OrderId),
     /// An adjustment of stock.
     Adjustment(Uuid),
+    /// A dead letter whose message was put back.
+    Letter(u64),
+}
+
+/// The journal has read on.
+const PASSED_OVER: &str = "its cause was passed over";
+/// The operator's last attempt has come to nothing.
+const IN_VAIN: &str = "its cause was put back and handled without it";
+/// The operator has decided so.
+const DISCARDED: &str = "its cause was discarded";
+
+/// What becomes of a debt of a worker whose message is discarded.
+#[derive(Debug, Clone, Copy)]
+enum IfDiscarded {
+    /// Something else can still settle it.
+    StillOwed,
+    /// It can never be settled.
+    Lost,
+    /// It is forgiven: nobody comes to harm.
+    Forgiven,
 }
 
 impl Owed {
     /// Still to come, as far as anybody can tell.
     pub(super) fn is_open(&self) -> bool {
-        !self.lost && !self.parked
+        self.lost.is_none() && !self.parked
     }
 
     /// What to look for to understand it.
@@ -60,6 +81,7 @@ impl Owed {
         let to = match self.to {
             Creditor::Order(order) => order.to_string(),
             Creditor::Adjustment(adjustment) => adjustment.to_string(),
+            Creditor::Letter(letter) => format!("{}:{letter}", dead_letter::STREAM),
         };
         let cause = self.cause.map(|(stream, sequence)| format!("{stream}:{sequence}"));
         std::iter::once(to).chain(cause).collect()
@@ -82,7 +104,17 @@ pub(super) fn all(book: &Book<'_>) -> Vec<Owed> {
     for (id, adjustment) in &book.adjustments {
         Debts { book, to: Creditor::Adjustment(*id), owed: &mut owed }.adjustment(adjustment);
     }
+    owed.extend(book.evidence.redriven.iter().filter_map(|redriven| put_back(book, redriven)));
     owed
+}
+
+/// A message that was put back is to be handled, whatever it says.
+fn put_back(book: &Book<'_>, redriven: &Redriven) -> Option<Owed> {
+    let Redriven { message, consumer, letter } = redriven;
+    let to = Creditor::Letter(*letter);
+    let (check, cause) = (CheckId::V6, Some((REDRIVE, message.sequence)));
+    let owed = Owed { to, what: "its consumer", check, cause, since: message.at, lost: None, parked: false };
+    (book.fate_of_redrive(consumer, message.sequence) == Fate::UnderWay).then_some(owed)
 }
 
 /// What is owed to each order.
@@ -91,7 +123,7 @@ pub(super) fn by_order(owed: &[Owed]) -> HashMap<OrderId, Vec<&Owed>> {
     for debt in owed {
         match debt.to {
             Creditor::Order(order) => debts.entry(order).or_default().push(debt),
-            Creditor::Adjustment(_) => {}
+            Creditor::Adjustment(_) | Creditor::Letter(_) => {}
         }
     }
     debts
@@ -113,8 +145,14 @@ impl Debts<'_, '_> {
         what: &'static str,
     ) {
         let (stream, message) = (cause.0.name, cause.1);
-        let parked = self.book.is_parked(journal.name, stream, message.sequence);
-        let lost = reached >= message.sequence && !parked;
+        let fate = self.book.fate(journal.name, stream, message.sequence);
+        let lost = match fate {
+            None => (reached >= message.sequence).then_some(PASSED_OVER),
+            Some(Fate::Parked | Fate::UnderWay) => None,
+            Some(Fate::Handled) => Some(IN_VAIN),
+            Some(Fate::Discarded) => Some(DISCARDED),
+        };
+        let parked = fate == Some(Fate::Parked);
         let cause = Some((stream, message.sequence));
         self.owed.push(Owed { to: self.to, what, check, cause, since: message.at, lost, parked });
     }
@@ -138,11 +176,25 @@ impl Debts<'_, '_> {
     }
 
     /// Something a worker owes for a message.
-    fn worker(&mut self, durable: &str, cause: (&StreamDef, &Recorded), check: CheckId, what: &'static str) {
+    fn worker(
+        &mut self,
+        (durable, if_discarded): (&str, IfDiscarded),
+        cause: (&StreamDef, &Recorded),
+        check: CheckId,
+        what: &'static str,
+    ) {
         let (stream, message) = (cause.0.name, cause.1);
-        let parked = self.book.is_parked(durable, stream, message.sequence);
+        let fate = self.book.fate(durable, stream, message.sequence);
+        let lost = match (fate, if_discarded) {
+            (Some(Fate::Discarded), IfDiscarded::Forgiven) => return,
+            (Some(Fate::Discarded), IfDiscarded::Lost) => Some(DISCARDED),
+            (Some(Fate::Handled), _) => Some(IN_VAIN),
+            (Some(Fate::Discarded), IfDiscarded::StillOwed)
+            | (Some(Fate::Parked | Fate::UnderWay) | None, _) => None,
+        };
+        let parked = fate == Some(Fate::Parked);
         let cause = Some((stream, message.sequence));
-        self.owed.push(Owed { to: self.to, what, check, cause, since: message.at, lost: false, parked });
+        self.owed.push(Owed { to: self.to, what, check, cause, since: message.at, lost, parked });
     }
 
     /// The order service's answers to requests, stock and payment.
@@ -151,12 +203,15 @@ impl Debts<'_, '_> {
             // Any of several requests with one key would do: what was not read yet gives the most hope,
             // and what was parked is at least not forgotten.
             let hope = |message: &Recorded| {
-                let parked = self.book.is_parked(ORDERS.name, REQUESTS.name, message.sequence);
-                (message.sequence > self.book.orders_reached.requests, !parked)
+                let fate = self.book.fate(ORDERS.name, REQUESTS.name, message.sequence);
+                let unread = message.sequence > self.book.orders_reached.requests;
+                (unread || fate == Some(Fate::UnderWay), fate != Some(Fate::Parked))
             };
             let best = life.place.iter().rev().max_by_key(|seen| hope(seen.message));
             if let Some(place) = best {
                 self.orders_owe(&REQUESTS, place.message, CheckId::V1, "the order's creation");
+            } else if let Some(place) = life.put_back.place.last() {
+                self.put_back_request(place.message);
             }
         }
         if life.is_terminal() || life.created.is_empty() {
@@ -171,6 +226,19 @@ impl Debts<'_, '_> {
         if let Some(declined) = life.declined.first() {
             self.orders_owe(&PAYMENTS, declined.message, CheckId::V1, "its cancellation for want of payment");
         }
+    }
+
+    /// A request that can be read only since an operator has mended it.
+    fn put_back_request(&mut self, message: &Recorded) {
+        let fate = self.book.fate_of_redrive(ORDERS.name, message.sequence);
+        let lost = match fate {
+            Fate::Parked | Fate::UnderWay => None,
+            Fate::Handled => Some(IN_VAIN),
+            Fate::Discarded => Some(DISCARDED),
+        };
+        let (what, parked) = ("the order's creation", fate == Fate::Parked);
+        let (check, cause) = (CheckId::V1, Some((REDRIVE, message.sequence)));
+        self.owed.push(Owed { to: self.to, what, check, cause, since: message.at, lost, parked });
     }
 
     fn cancel_requests(&mut self, life: &Life<'_>) {
@@ -216,7 +284,10 @@ impl Debts<'_, '_> {
         let answered = !life.captured.is_empty() || !life.declined.is_empty();
         if let (Some(reserved), false) = (life.reserved.first(), answered) {
             let cause = (&INVENTORY, reserved.message);
-            self.worker(PAYMENT_CHARGE.durable, cause, CheckId::V2, "its payment");
+            // An order that was not paid expires; one that has ended needs no payment.
+            let if_discarded =
+                if life.is_terminal() { IfDiscarded::Forgiven } else { IfDiscarded::StillOwed };
+            self.worker((PAYMENT_CHARGE.durable, if_discarded), cause, CheckId::V2, "its payment");
         }
     }
 
@@ -233,7 +304,8 @@ impl Debts<'_, '_> {
         }
         for wish in &life.refund_requested {
             if !life.refunded.iter().any(|seen| seen.fact.charge == wish.fact.charge) {
-                self.worker(PAYMENT_REFUND.durable, (&ORDERS, wish.message), CheckId::V2, "its refund");
+                let refund = (PAYMENT_REFUND.durable, IfDiscarded::Lost);
+                self.worker(refund, (&ORDERS, wish.message), CheckId::V2, "its refund");
             }
         }
     }
@@ -248,17 +320,22 @@ impl Debts<'_, '_> {
         for (entry, what) in charges.chain(refunds.map(|(entry, _)| (entry, "news of its refund"))) {
             let since = Timestamp(i64::try_from(entry.time_ms.saturating_mul(1_000)).unwrap_or(i64::MAX));
             let check = CheckId::V2;
-            let (lost, parked) = (false, self.is_payment_parked(life));
+            let fate = self.fate_of_payment(life);
+            let parked = fate == Some(Fate::Parked);
+            let lost = (fate == Some(Fate::Discarded)).then_some(DISCARDED);
             self.owed.push(Owed { to: self.to, what, check, cause: None, since, lost, parked });
         }
     }
 
-    /// The payment service has given the order's charge or refund up after the gateway had acted on it.
-    fn is_payment_parked(&self, life: &Life<'_>) -> bool {
-        let charge = |sequence| self.book.is_parked(PAYMENT_CHARGE.durable, INVENTORY.name, sequence);
-        let refund = |sequence| self.book.is_parked(PAYMENT_REFUND.durable, ORDERS.name, sequence);
-        life.reserved.iter().any(|seen| charge(seen.message.sequence))
-            || life.refund_requested.iter().any(|seen| refund(seen.message.sequence))
+    /// What became of the order's charge or refund if the payment service gave it up after the gateway had acted on it.
+    fn fate_of_payment(&self, life: &Life<'_>) -> Option<Fate> {
+        let charge = |sequence| self.book.fate(PAYMENT_CHARGE.durable, INVENTORY.name, sequence);
+        let refund = |sequence| self.book.fate(PAYMENT_REFUND.durable, ORDERS.name, sequence);
+        let charges = life.reserved.iter().filter_map(|seen| charge(seen.message.sequence));
+        let mut fates =
+            charges.chain(life.refund_requested.iter().filter_map(|seen| refund(seen.message.sequence)));
+        let first = fates.next();
+        fates.find(|fate| *fate == Fate::Parked).or(first)
     }
 
     fn notifications(&mut self, life: &Life<'_>) {
@@ -267,11 +344,13 @@ impl Debts<'_, '_> {
         let outcomes = confirmed.chain(life.cancelled.iter().map(|seen| seen.message));
         for message in outcomes.filter(|message| !told(message)) {
             let cause = (&ORDERS, message);
-            self.worker(NOTIFICATION_ORDERS.durable, cause, CheckId::V4, "its notification");
+            let worker = (NOTIFICATION_ORDERS.durable, IfDiscarded::Forgiven);
+            self.worker(worker, cause, CheckId::V4, "its notification");
         }
         for refunded in life.refunded.iter().filter(|seen| !told(seen.message)) {
             let cause = (&PAYMENTS, refunded.message);
-            self.worker(NOTIFICATION_REFUNDS.durable, cause, CheckId::V4, "the notification of its refund");
+            let worker = (NOTIFICATION_REFUNDS.durable, IfDiscarded::Forgiven);
+            self.worker(worker, cause, CheckId::V4, "the notification of its refund");
         }
     }
 

@@ -10,14 +10,14 @@ use std::{
 
 use anyhow::Context;
 use events::catalogue::{INVENTORY, NOTIFICATIONS, ORDERS, PAYMENTS, REQUESTS, StreamDef};
-use messaging::{dead_letter, jetstream::JetStream, log::Extent};
+use messaging::{jetstream::JetStream, log::Extent};
 use tokio::task::JoinSet;
 
 use super::Listener;
 use crate::{
     broker::{extent, read},
     verify::{
-        evidence::{DeadLetter, Recorded, StreamEvidence},
+        evidence::{Recorded, StreamEvidence},
         run::Progress,
     },
 };
@@ -112,20 +112,6 @@ async fn first_of(
     }
 }
 
-/// Reads the dead letters that have come since the last time.
-pub(super) async fn dead_letters(
-    js: &JetStream,
-    read_up_to: &mut u64,
-    letters: &mut Vec<DeadLetter>,
-) -> anyhow::Result<()> {
-    let Extent { first, last } = extent(js, dead_letter::STREAM).await?;
-    let after = (*read_up_to).max(first.saturating_sub(1));
-    read(js, dead_letter::STREAM, after, last, |batch| letters.extend(batch.iter().map(DeadLetter::of)))
-        .await?;
-    *read_up_to = last.max(after);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use messaging::{
@@ -165,22 +151,6 @@ mod tests {
         };
         assert_eq!((sequences("ORDERS"), sequences("PAYMENTS")), (vec![1, 2], vec![1]));
         assert!(matches!(streams["PAYMENTS"].messages[0].fact, Fact::Unreadable(_)));
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn dead_letters_are_read_once_each() -> anyhow::Result<()> {
-        let server = testkit::broker().await;
-        let js = broker::connect(&server.url(), "test").await?;
-        topology::setup(&js, &TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() }).await?;
-        let (mut read_up_to, mut letters) = (0, Vec::new());
-        for count in [0, 1, 1, 2] {
-            if letters.len() < count {
-                publish(&js, "dead_letters.order-service").await;
-            }
-            dead_letters(&js, &mut read_up_to, &mut letters).await?;
-            assert_eq!((letters.len(), read_up_to), (count, count as u64));
-        }
         Ok(())
     }
 

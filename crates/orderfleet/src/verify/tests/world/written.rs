@@ -50,6 +50,7 @@ impl World {
                 orders: last(&ORDERS),
                 inventory: last(&INVENTORY),
                 payments: last(&PAYMENTS),
+                redrive: 0,
             };
             if let Fact::Control(Control::Fence { epoch, .. }) = &draft.fact {
                 epochs.insert(draft.stream, *epoch);
