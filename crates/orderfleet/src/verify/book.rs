@@ -1,23 +1,22 @@
 //! The evidence by what it is about: one life per order, one entry per adjustment.
 
+mod life;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use events::{
     OrderId, Timestamp,
     catalogue::{INVENTORY, NOTIFICATIONS, ORDERS, PAYMENTS, REQUESTS, STREAMS},
 };
-use gateway_sim::{Entry, Operation};
+use gateway_sim::Entry;
 use messaging::topology::REDRIVE;
 use uuid::Uuid;
 
-use super::{
-    evidence::{
-        Adjust, AdjustRefused, Adjusted, Cancel, CancelRefused, Cancelled, Captured, Committed, Confirmed,
-        Created, DeadLetter, Declined, Evidence, Fact, Notified, Place, Reached, Recorded, Redriven,
-        RefundRequested, Refunded, Rejected, Released, Reserved, Standing, StreamEvidence, Unreadable,
-    },
-    report::Status,
+use super::evidence::{
+    Adjust, AdjustRefused, Adjusted, DeadLetter, Evidence, Fact, Notified, Reached, Recorded, Redriven,
+    Standing, StreamEvidence, Unreadable,
 };
+pub(super) use life::Life;
 
 /// A fact and the message that states it.
 pub(super) struct Seen<'a, T> {
@@ -32,36 +31,6 @@ impl<T> Clone for Seen<'_, T> {
 }
 
 impl<T> Copy for Seen<'_, T> {}
-
-/// Everything about one order, each kind in the order of its stream.
-#[derive(Default)]
-pub(super) struct Life<'a> {
-    pub(super) place: Vec<Seen<'a, Place>>,
-    pub(super) cancel: Vec<Seen<'a, Cancel>>,
-    pub(super) created: Vec<Seen<'a, Created>>,
-    pub(super) confirmed: Vec<Seen<'a, Confirmed>>,
-    pub(super) cancelled: Vec<Seen<'a, Cancelled>>,
-    pub(super) refund_requested: Vec<Seen<'a, RefundRequested>>,
-    pub(super) cancel_refused: Vec<Seen<'a, CancelRefused>>,
-    pub(super) reserved: Vec<Seen<'a, Reserved>>,
-    pub(super) rejected: Vec<Seen<'a, Rejected>>,
-    pub(super) committed: Vec<Seen<'a, Committed>>,
-    pub(super) released: Vec<Seen<'a, Released>>,
-    pub(super) captured: Vec<Seen<'a, Captured>>,
-    pub(super) declined: Vec<Seen<'a, Declined>>,
-    pub(super) refunded: Vec<Seen<'a, Refunded>>,
-    /// What the gateway has booked for it.
-    pub(super) ledger: Vec<&'a Entry>,
-    /// What was asked for by requests that an operator has put back.
-    pub(super) put_back: PutBack<'a>,
-}
-
-/// Requests about an order that an operator has put back.
-#[derive(Default)]
-pub(super) struct PutBack<'a> {
-    pub(super) place: Vec<Seen<'a, Place>>,
-    pub(super) cancel: Vec<Seen<'a, Cancel>>,
-}
 
 /// What has become of a message that was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -269,68 +238,6 @@ impl<'a> Book<'a> {
         let aged: Vec<String> =
             aged.map(|(name, stream)| format!("{name} begins at {}", stream.first)).collect();
         Some(format!("{}: {old} older orders are not judged", aged.join(", ")))
-    }
-}
-
-impl Life<'_> {
-    /// When the order was first heard of.
-    pub(super) fn born(&self) -> Option<Timestamp> {
-        let placed = self.place.first().map(|seen| seen.message.at);
-        let created = self.created.first().map(|seen| seen.message.at);
-        placed.into_iter().chain(created).min()
-    }
-
-    /// Whoever asked for it, and however.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Seen<'_, Place>> {
-        self.place.iter().chain(&self.put_back.place)
-    }
-
-    /// Somebody wished it to be cancelled.
-    pub(super) fn is_cancel_asked_for(&self) -> bool {
-        !self.cancel.is_empty() || !self.put_back.cancel.is_empty()
-    }
-
-    /// Nothing about it is decided by the order service any more, except refunds.
-    pub(super) fn is_terminal(&self) -> bool {
-        !self.confirmed.is_empty() || !self.cancelled.is_empty()
-    }
-
-    /// Paid and to be delivered.
-    pub(super) fn is_confirmed(&self) -> bool {
-        !self.confirmed.is_empty() && self.cancelled.is_empty()
-    }
-
-    /// How far it has come.
-    pub(super) fn status(&self) -> Status {
-        if !self.cancelled.is_empty() {
-            let back = |charge: &str| self.refunded.iter().any(|refund| refund.fact.charge == charge);
-            match self.refund_requested.as_slice() {
-                [] => Status::Cancelled,
-                wishes if wishes.iter().all(|wish| back(&wish.fact.charge)) => Status::Refunded,
-                _ => Status::RefundPending,
-            }
-        } else if !self.confirmed.is_empty() {
-            Status::Confirmed
-        } else if !self.reserved.is_empty() {
-            Status::AwaitingPayment
-        } else if !self.created.is_empty() {
-            Status::AwaitingStock
-        } else {
-            Status::Accepted
-        }
-    }
-
-    /// The charges that took money, by the gateway's ledger.
-    pub(super) fn charges(&self) -> impl Iterator<Item = &Entry> {
-        self.ledger.iter().copied().filter(|entry| matches!(entry.operation, Operation::Capture { .. }))
-    }
-
-    /// The refunds in the gateway's ledger, each with the charge it gives back.
-    pub(super) fn refunds(&self) -> impl Iterator<Item = (&Entry, &str)> {
-        self.ledger.iter().copied().filter_map(|entry| match &entry.operation {
-            Operation::Refund { charge } => Some((entry, charge.as_str())),
-            Operation::Capture { .. } | Operation::Decline { .. } => None,
-        })
     }
 }
 
