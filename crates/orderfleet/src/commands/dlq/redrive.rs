@@ -128,15 +128,15 @@ async fn new_body(args: &Args, desk: &Desk, chosen: &[u64]) -> anyhow::Result<Op
         );
     };
     let prepared = plan::original(desk, *letter).await?;
-    let (letter, body) = match prepared {
+    let (letter, old) = match prepared {
         Ok(original) => (original.letter, original.body),
         Err(refusal) => anyhow::bail!("letter {letter} cannot be put back: {refusal}"),
     };
     let body = match &args.edit_with {
         Some(path) => edit::from_file(path)?,
-        None => edit::in_editor(&body).await?,
+        None => edit::in_editor(&old).await?,
     };
-    edit::check(&body, &letter.consumer)?;
+    edit::check(&old, &body, &letter.consumer)?;
     Ok(Some(body))
 }
 
