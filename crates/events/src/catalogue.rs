@@ -1,8 +1,8 @@
 //! Every stream of the fleet: its subjects, its one writer, and what kind of log it is.
 
 use crate::{
-    inventory::InventoryEvent, notifications::NotificationEvent, orders::OrderEvent, payments::PaymentEvent,
-    requests::Request,
+    dead_letters::LetterEvent, inventory::InventoryEvent, notifications::NotificationEvent,
+    orders::OrderEvent, payments::PaymentEvent, requests::Request,
 };
 
 /// A stream of domain events, written by exactly one service.
@@ -63,6 +63,15 @@ pub const NOTIFICATIONS: StreamDef = StreamDef {
     writer: "notification-service",
     control: None,
     types: NotificationEvent::TYPES,
+};
+
+/// Messages that were given up, one subject per service, and what operators did about them.
+pub const DEAD_LETTERS: StreamDef = StreamDef {
+    name: "DEAD_LETTERS",
+    subjects: "dead_letters.>",
+    writer: "every service",
+    control: None,
+    types: LetterEvent::TYPES,
 };
 
 /// The domain streams, in the order an order passes through them.

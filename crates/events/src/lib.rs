@@ -8,11 +8,12 @@
 //! |---|---|
 //! | [`envelope`] | the JSON body of every message, [`Envelope`] |
 //! | [`catalogue`] | every stream: its subjects, its one writer, whether it is a journal |
-//! | [`requests`], [`orders`], [`inventory`], [`payments`], [`notifications`] | the event types, one module per stream |
+//! | [`requests`], [`orders`], [`inventory`], [`payments`], [`notifications`], [`dead_letters`] | the event types, one module per stream |
 //! | [`ids`], [`money`], [`timestamp`] | the value types they are made of |
 //! | [`form`] | what the texts in them look like that callers choose: a SKU, a customer's id |
 
 pub mod catalogue;
+pub mod dead_letters;
 mod define;
 pub mod envelope;
 pub mod form;

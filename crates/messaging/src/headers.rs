@@ -43,6 +43,15 @@ impl Headers {
         self.0.insert(name, value.into());
     }
 
+    /// Adds a value under a name that another message has; one that no header can have is left out.
+    pub fn append(&mut self, name: &str, value: &str) {
+        if let (Ok(name), Ok(value)) =
+            (name.parse::<async_nats::HeaderName>(), value.parse::<async_nats::HeaderValue>())
+        {
+            self.0.append(name, value);
+        }
+    }
+
     /// The value of a header, by its exact spelling.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -3,10 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use messaging::jetstream::{ConnectOptions, JetStream};
+use messaging::{
+    jetstream::{ConnectOptions, JetStream},
+    log::{Extent, Log, Reader, Stored},
+};
+use tokio::time::timeout;
 
 /// A broker in reach accepts a connection at once; one that is just starting gets this long.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Most messages taken over at once.
+const BATCH: usize = 1_000;
+/// A reader that has had nothing for so long although the stream goes on, and the broker answers, has met a hole.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Connects; `purpose` tells the connections of this program apart in the broker's own list.
 ///
@@ -26,6 +34,39 @@ async fn connect_within(patience: Duration, url: &str, purpose: &str) -> anyhow:
         Err(_too_late) => bail!("no broker answers at {url} (tried for {} s)", patience.as_secs_f64()),
     }
     Ok(js)
+}
+
+/// What a stream holds.
+///
+/// # Errors
+/// The broker is out of reach, or not set up.
+pub(crate) async fn extent(js: &JetStream, stream: &str) -> anyhow::Result<Extent> {
+    js.extent(stream).await.with_context(|| format!("cannot look at the stream {stream}"))
+}
+
+/// Hands the messages after one sequence up to another to `take`, in order.
+///
+/// # Errors
+/// The broker is out of reach.
+pub(crate) async fn read(
+    js: &JetStream,
+    stream: &str,
+    after: u64,
+    last: u64,
+    mut take: impl FnMut(&[Stored]),
+) -> anyhow::Result<()> {
+    let mut reader = js.read(stream, &[], after);
+    let mut at = after;
+    while at < last {
+        let Ok(batch) = timeout(SILENCE, reader.next_batch(BATCH)).await else {
+            extent(js, stream).await?;
+            return Ok(());
+        };
+        at = batch.last().map_or(at, |message| message.sequence);
+        let beyond = batch.partition_point(|message| message.sequence <= last);
+        take(&batch[..beyond]);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -126,6 +126,13 @@ impl Ui {
         }
     }
 
+    /// Asks on stderr; the answer stands behind it.
+    pub fn question(&self, text: impl Display) {
+        self.done();
+        // Whoever cannot be asked will not answer.
+        drop(write!(io::stderr().lock(), "{text}"));
+    }
+
     /// Something that needs attention, on stderr.
     pub fn warn(&self, text: impl Display) {
         self.stderr(format_args!("{} {text}", style("warning:").yellow().bold().for_stderr()));

@@ -5,6 +5,7 @@
 //! `testing`, behind the feature of that name, is what the services' own tests share.
 
 mod blame;
+mod dead_letters;
 mod ready;
 mod requests;
 mod settings;
@@ -77,7 +78,18 @@ impl Service {
         let dead_letters = DeadLetters::new(log.clone(), process.name(), &metrics, tasks);
         ready::watch_broker(process, log.clone(), needs);
         let (process, instance) = (process.clone(), broker.instance.clone());
-        Ok(Self { process, log, metrics, instance, dead_letters, isolation: Isolation::default() })
+        let service = Self { process, log, metrics, instance, dead_letters, isolation: Isolation::default() };
+        service.count_dead_letters()?;
+        Ok(service)
+    }
+
+    /// Keeps the gauges of the service's dead letters.
+    fn count_dead_letters(&self) -> anyhow::Result<()> {
+        let (log, process) = (self.log.clone(), &self.process);
+        let follower = dead_letters::Follower::new(log, self.clock(), process.name(), process.registry())
+            .context("cannot register metrics")?;
+        process.tasks().spawn_until_stop("dead-letter-gauges", follower.run());
+        Ok(())
     }
 
     /// Publishes to a stream by group commit.

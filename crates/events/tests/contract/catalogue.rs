@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use events::{
     RawEnvelope,
-    catalogue::{CONSUMERS, REDRIVE_SUFFIX, STREAMS, every_consumer, redrive_of},
+    catalogue::{CONSUMERS, REDRIVE_SUFFIX, every_consumer, redrive_of},
     form,
 };
 use serde_json::Value;
 
-use crate::golden::{decode, files, stream_of};
+use crate::golden::{decode, files, stream_of, streams};
 
 const PAGE: &str = include_str!("../../../../docs/EVENTS.md");
 
@@ -112,7 +112,7 @@ fn the_fields_are_those_of_the_type_and_optional_where_the_page_says_so() {
 
 #[test]
 fn every_stream_and_consumer_is_named() {
-    for stream in &STREAMS {
+    for stream in streams() {
         let row = format!("| [{}](#{}) | {}", stream.name, stream.name.to_lowercase(), stream.writer);
         let row = PAGE.lines().find(|line| line.starts_with(&row));
         assert!(row.is_some_and(|row| row.contains(&format!("`{}`", stream.subjects))), "{}", stream.name);
@@ -160,10 +160,10 @@ fn what_is_put_back_for_a_consumer_goes_to_a_consumer_of_its_own() {
 
 #[test]
 fn the_text_mentions_no_subject_that_does_not_exist() {
-    let controls = STREAMS.iter().filter_map(|stream| stream.control);
+    let controls = streams().filter_map(|stream| stream.control);
     let mut known = controls.map(str::to_owned).collect::<BTreeSet<_>>();
     known.extend(files().into_keys().map(|(kind, _)| kind));
-    let prefixes = STREAMS.iter().filter_map(|stream| stream.subjects.strip_suffix('>')).collect::<Vec<_>>();
+    let prefixes = streams().filter_map(|stream| stream.subjects.strip_suffix('>')).collect::<Vec<_>>();
     for mention in PAGE.split('`').skip(1).step_by(2) {
         let is_subject = prefixes.iter().any(|prefix| mention.starts_with(prefix));
         let is_pattern = mention.ends_with(['>', '*']);

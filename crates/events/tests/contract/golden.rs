@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use events::{
     DecodeError, RawEnvelope,
-    catalogue::{STREAMS, StreamDef},
+    catalogue::{DEAD_LETTERS, STREAMS, StreamDef},
+    dead_letters::LetterEvent,
     inventory::InventoryEvent,
     notifications::NotificationEvent,
     orders::OrderEvent,
@@ -43,21 +44,26 @@ pub(crate) fn decode(stream: &StreamDef, raw: &RawEnvelope<'_>) -> Result<(), De
         "INVENTORY" => InventoryEvent::decode(raw).map(drop),
         "PAYMENTS" => PaymentEvent::decode(raw).map(drop),
         "NOTIFICATIONS" => NotificationEvent::decode(raw).map(drop),
+        "DEAD_LETTERS" => LetterEvent::decode(raw).map(drop),
         other => panic!("no decoder is known for {other}"),
     }
 }
 
+/// Every stream that events stand in.
+pub(crate) fn streams() -> impl Iterator<Item = &'static StreamDef> {
+    STREAMS.iter().chain([&DEAD_LETTERS])
+}
+
 /// The stream a type stands in.
 pub(crate) fn stream_of(kind: &str) -> &'static StreamDef {
-    let mut streams = STREAMS.iter();
     let stands_in = |stream: &&StreamDef| stream.types.iter().any(|(known, _)| *known == kind);
-    streams.find(stands_in).unwrap_or_else(|| panic!("{kind} stands in no stream"))
+    streams().find(stands_in).unwrap_or_else(|| panic!("{kind} stands in no stream"))
 }
 
 #[test]
 fn every_type_has_a_golden_file() {
     let files = files();
-    for (kind, version) in STREAMS.iter().flat_map(|stream| stream.types) {
+    for (kind, version) in streams().flat_map(|stream| stream.types) {
         let file = files.contains_key(&((*kind).to_owned(), *version));
         assert!(file, "golden/{kind}.v{version}.json is missing");
     }
@@ -95,7 +101,7 @@ fn every_golden_file_is_readable_however_old() {
 
 #[test]
 fn types_are_subjects_of_their_own_stream_alone() {
-    for stream in &STREAMS {
+    for stream in streams() {
         let prefix = stream.subjects.strip_suffix('>').expect("a stream stores a whole branch of subjects");
         for (kind, version) in stream.types {
             assert!(kind.starts_with(prefix), "{kind} is not stored by {}", stream.name);

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use events::{
     Currency, DecodeError, Envelope, Money, OrderId, RawEnvelope, StreamEvent, Timestamp, TraceId,
+    dead_letters::{LetterDiscarded, LetterEvent, LetterRedriven},
     inventory::{
         AdjustRefused, InventoryEvent, Shortage, StockAdjusted, StockCommitted, StockRejected, StockReleased,
         StockReserved,
@@ -157,6 +158,21 @@ fn notification_event() -> impl Strategy<Value = NotificationEvent> {
     )
 }
 
+fn letter_event() -> impl Strategy<Value = LetterEvent> {
+    let texts = (text(), text(), text(), text(), option::of(text()));
+    (any::<u64>(), texts, option::of(order()), any::<u64>(), any::<bool>()).prop_map(
+        |(letter, (consumer, cause, about, operator, reason), order_id, redrive, edited)| {
+            if redrive % 2 == 0 {
+                let reason = reason.unwrap_or_default();
+                LetterDiscarded { letter, consumer, cause, about, order_id, operator, reason }.into()
+            } else {
+                LetterRedriven { letter, consumer, cause, about, order_id, operator, reason, redrive, edited }
+                    .into()
+            }
+        },
+    )
+}
+
 type Ids = (Uuid, i64, u128, Uuid);
 
 fn ids() -> impl Strategy<Value = Ids> {
@@ -220,5 +236,10 @@ proptest! {
     #[test]
     fn notifications(event in notification_event(), ids in ids()) {
         check(&event, ids, NotificationEvent::decode)?;
+    }
+
+    #[test]
+    fn dead_letters(event in letter_event(), ids in ids()) {
+        check(&event, ids, LetterEvent::decode)?;
     }
 }

@@ -2,6 +2,7 @@
 
 use events::{
     Envelope, EventData, Money, OrderId, RawEnvelope, Timestamp, TraceId,
+    dead_letters::{LetterDiscarded, LetterRedriven},
     inventory::{
         AdjustRefused, Shortage, StockAdjusted, StockCommitted, StockRejected, StockReleased, StockReserved,
     },
@@ -49,7 +50,10 @@ fn sample<D: EventData + PartialEq + 'static>(number: u32, data: D) -> Sample {
 
 /// Every type in its version of today.
 pub(crate) fn samples() -> Vec<Sample> {
-    [requests(), orders(), inventory(), payments(), notifications()].into_iter().flatten().collect()
+    [requests(), orders(), inventory(), payments(), notifications(), dead_letters()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn customer() -> String {
@@ -200,4 +204,28 @@ fn notifications() -> Vec<Sample> {
         error: "mailbox unknown".into(),
     };
     vec![sample(17, sent), sample(18, failed)]
+}
+
+fn dead_letters() -> Vec<Sample> {
+    let redriven = LetterRedriven {
+        letter: 7,
+        consumer: "payment-charge".into(),
+        cause: "exhausted".into(),
+        about: ORDER.to_string(),
+        order_id: Some(ORDER),
+        operator: "alice".into(),
+        reason: Some("the gateway is mended".into()),
+        redrive: 3,
+        edited: false,
+    };
+    let discarded = LetterDiscarded {
+        letter: 8,
+        consumer: "ORDERS".into(),
+        cause: "undecodable".into(),
+        about: "REQUESTS:4711".into(),
+        order_id: Some(ORDER),
+        operator: "alice".into(),
+        reason: "sent by a load test".into(),
+    };
+    vec![sample(19, redriven), sample(20, discarded)]
 }

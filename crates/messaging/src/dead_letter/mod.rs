@@ -1,9 +1,15 @@
 //! Dead letters: where a message goes that cannot be handled, with its cause, until somebody looks.
 
+mod book;
+mod letter;
 mod park;
+pub mod redrive;
 mod sweep;
 
+pub use book::{Attempt, Entry, LetterBook, State};
+pub use letter::{Body, Contents, Letter, Place};
 pub use park::{DeadLetters, Failure, chain};
+pub use redrive::Redrive;
 pub use sweep::Sweeper;
 
 use crate::log::Stored;

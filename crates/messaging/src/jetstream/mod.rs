@@ -6,6 +6,7 @@ mod consumer;
 mod delivery;
 mod publish;
 mod reader;
+mod settled;
 mod snapshots;
 
 use std::time::Duration;

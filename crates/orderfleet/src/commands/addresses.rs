@@ -8,6 +8,7 @@ pub(super) struct Broker {
     /// The broker; several servers separated by commas.
     #[arg(
         long,
+        global = true,
         env = "NATS_URL",
         hide_env_values = true,
         value_name = "URL",

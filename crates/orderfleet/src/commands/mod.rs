@@ -2,6 +2,7 @@
 
 mod addresses;
 mod demo;
+mod dlq;
 mod figures;
 mod order;
 mod setup;
@@ -57,6 +58,9 @@ pub enum Command {
     /// Check that no order was lost, nobody charged twice, nothing sold twice, and more.
     #[command(long_about = verify::LONG, after_help = verify::EXAMPLES)]
     Verify(verify::Args),
+    /// Look at messages that could not be handled, put them back, or write them off.
+    #[command(long_about = dlq::LONG, after_help = dlq::EXAMPLES)]
+    Dlq(dlq::Args),
 }
 
 impl Command {
@@ -72,6 +76,7 @@ impl Command {
             Self::Stock(args) => stock::run(args, context).await,
             Self::Order(args) => order::run(args, context).await,
             Self::Verify(args) => verify::run(args, context).await,
+            Self::Dlq(args) => dlq::run(args, context).await,
         }
     }
 }

@@ -1,22 +1,22 @@
 //! The evidence by what it is about: one life per order, one entry per adjustment.
 
+mod life;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use events::{
     OrderId, Timestamp,
     catalogue::{INVENTORY, NOTIFICATIONS, ORDERS, PAYMENTS, REQUESTS, STREAMS},
 };
-use gateway_sim::{Entry, Operation};
+use gateway_sim::Entry;
+use messaging::topology::REDRIVE;
 use uuid::Uuid;
 
-use super::{
-    evidence::{
-        Adjust, AdjustRefused, Adjusted, Cancel, CancelRefused, Cancelled, Captured, Committed, Confirmed,
-        Created, Declined, Evidence, Fact, Notified, Place, Reached, Recorded, RefundRequested, Refunded,
-        Rejected, Released, Reserved, StreamEvidence, Unreadable,
-    },
-    report::Status,
+use super::evidence::{
+    Adjust, AdjustRefused, Adjusted, DeadLetter, Evidence, Fact, Notified, Reached, Recorded, Redriven,
+    Standing, StreamEvidence, Unreadable,
 };
+pub(super) use life::Life;
 
 /// A fact and the message that states it.
 pub(super) struct Seen<'a, T> {
@@ -32,25 +32,17 @@ impl<T> Clone for Seen<'_, T> {
 
 impl<T> Copy for Seen<'_, T> {}
 
-/// Everything about one order, each kind in the order of its stream.
-#[derive(Default)]
-pub(super) struct Life<'a> {
-    pub(super) place: Vec<Seen<'a, Place>>,
-    pub(super) cancel: Vec<Seen<'a, Cancel>>,
-    pub(super) created: Vec<Seen<'a, Created>>,
-    pub(super) confirmed: Vec<Seen<'a, Confirmed>>,
-    pub(super) cancelled: Vec<Seen<'a, Cancelled>>,
-    pub(super) refund_requested: Vec<Seen<'a, RefundRequested>>,
-    pub(super) cancel_refused: Vec<Seen<'a, CancelRefused>>,
-    pub(super) reserved: Vec<Seen<'a, Reserved>>,
-    pub(super) rejected: Vec<Seen<'a, Rejected>>,
-    pub(super) committed: Vec<Seen<'a, Committed>>,
-    pub(super) released: Vec<Seen<'a, Released>>,
-    pub(super) captured: Vec<Seen<'a, Captured>>,
-    pub(super) declined: Vec<Seen<'a, Declined>>,
-    pub(super) refunded: Vec<Seen<'a, Refunded>>,
-    /// What the gateway has booked for it.
-    pub(super) ledger: Vec<&'a Entry>,
+/// What has become of a message that was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It waits for an operator.
+    Parked,
+    /// It was put back and waits for its consumer.
+    UnderWay,
+    /// It was put back, and its consumer is done with it.
+    Handled,
+    /// An operator has written it off.
+    Discarded,
 }
 
 /// Everything about one adjustment of stock.
@@ -59,6 +51,8 @@ pub(super) struct Adjustment<'a> {
     pub(super) wished: Vec<Seen<'a, Adjust>>,
     pub(super) adjusted: Vec<Seen<'a, Adjusted>>,
     pub(super) refused: Vec<Seen<'a, AdjustRefused>>,
+    /// Requests for it that an operator has put back.
+    pub(super) put_back: Vec<Seen<'a, Adjust>>,
 }
 
 /// The evidence, indexed.
@@ -78,8 +72,8 @@ pub(super) struct Book<'a> {
     pub(super) inventory_reached: Reached,
     /// From here on every stream still has everything; `None` when all are complete.
     pub(super) horizon: Option<Timestamp>,
-    /// Consumer, stream and sequence of every dead letter.
-    parked: HashSet<(&'a str, &'a str, u64)>,
+    /// The dead letters by consumer, stream and sequence.
+    letters: HashMap<(&'a str, &'a str, u64), &'a DeadLetter>,
     /// Stream and sequence of every dead letter.
     parked_by_anybody: HashSet<(&'a str, u64)>,
 }
@@ -96,13 +90,16 @@ impl<'a> Book<'a> {
             orders_reached: reached(evidence.messages(ORDERS.name)),
             inventory_reached: reached(evidence.messages(INVENTORY.name)),
             horizon: horizon(evidence),
-            parked: HashSet::new(),
+            letters: HashMap::new(),
             parked_by_anybody: HashSet::new(),
         };
         for stream in &STREAMS {
             for message in evidence.messages(stream.name) {
                 book.file(stream.name, message);
             }
+        }
+        for redriven in &evidence.redriven {
+            book.file_redriven(redriven);
         }
         for entry in &evidence.ledger {
             match entry.order_id.parse() {
@@ -111,7 +108,7 @@ impl<'a> Book<'a> {
             }
         }
         for letter in &evidence.dead_letters {
-            book.parked.insert((&letter.consumer, &letter.stream, letter.sequence));
+            book.letters.insert((&letter.consumer, &letter.stream, letter.sequence), letter);
             book.parked_by_anybody.insert((&letter.stream, letter.sequence));
         }
         book
@@ -156,12 +153,56 @@ impl<'a> Book<'a> {
         self.adjustments.entry(id).or_default()
     }
 
-    /// Whether somebody has given this message up.
-    pub(super) fn is_parked(&self, consumer: &str, stream: &str, sequence: u64) -> bool {
-        self.parked.contains(&(consumer, stream, sequence))
+    /// What an operator has put back may be all that tells of a wish: its original need not be readable.
+    fn file_redriven(&mut self, redriven: &'a Redriven) {
+        let message = &redriven.message;
+        if let Fact::Place(fact) = &message.fact {
+            self.life(fact.order).put_back.place.push(Seen { message, fact });
+        } else if let Fact::Cancel(fact) = &message.fact {
+            self.life(fact.order).put_back.cancel.push(Seen { message, fact });
+        } else if let Fact::Adjust(fact) = &message.fact {
+            self.adjustment(fact.adjustment).put_back.push(Seen { message, fact });
+        }
     }
 
-    /// Whether anybody has given this message up; what it then lacks is a matter of the check for dead letters.
+    /// Whether this consumer has given this message up at some time.
+    pub(super) fn is_noticed(&self, consumer: &str, stream: &str, sequence: u64) -> bool {
+        self.letters.contains_key(&(consumer, stream, sequence))
+    }
+
+    /// What has become of a message that this consumer has given up; `None` when it has not.
+    pub(super) fn fate(&self, consumer: &str, stream: &str, sequence: u64) -> Option<Fate> {
+        let letter = self.letters.get(&(consumer, stream, sequence))?;
+        Some(match &letter.standing {
+            Standing::Open => Fate::Parked,
+            Standing::Discarded => Fate::Discarded,
+            Standing::Redriven(redrives) => match redrives.last() {
+                // A message is put back after its letter was written, so this comes to an end.
+                Some(last) if stream != REDRIVE || *last > sequence => self.fate_of_redrive(consumer, *last),
+                Some(_) | None => Fate::UnderWay,
+            },
+        })
+    }
+
+    /// What has become of a message that was put back.
+    pub(super) fn fate_of_redrive(&self, consumer: &str, sequence: u64) -> Fate {
+        let handled = || if self.is_handled(consumer, sequence) { Fate::Handled } else { Fate::UnderWay };
+        self.fate(consumer, REDRIVE, sequence).unwrap_or_else(handled)
+    }
+
+    /// Whether a consumer is done with a message that was put back for it.
+    fn is_handled(&self, consumer: &str, sequence: u64) -> bool {
+        let reached = if consumer == ORDERS.name {
+            self.orders_reached.redrive
+        } else if consumer == INVENTORY.name {
+            self.inventory_reached.redrive
+        } else {
+            self.evidence.handled.get(consumer).copied().unwrap_or(0)
+        };
+        reached >= sequence
+    }
+
+    /// Whether anybody has given this message up at some time; what it then lacks is a matter of the check for dead letters.
     pub(super) fn is_parked_by_anybody(&self, stream: &str, sequence: u64) -> bool {
         self.parked_by_anybody.contains(&(stream, sequence))
     }
@@ -197,58 +238,6 @@ impl<'a> Book<'a> {
         let aged: Vec<String> =
             aged.map(|(name, stream)| format!("{name} begins at {}", stream.first)).collect();
         Some(format!("{}: {old} older orders are not judged", aged.join(", ")))
-    }
-}
-
-impl Life<'_> {
-    /// When the order was first heard of.
-    pub(super) fn born(&self) -> Option<Timestamp> {
-        let placed = self.place.first().map(|seen| seen.message.at);
-        let created = self.created.first().map(|seen| seen.message.at);
-        placed.into_iter().chain(created).min()
-    }
-
-    /// Nothing about it is decided by the order service any more, except refunds.
-    pub(super) fn is_terminal(&self) -> bool {
-        !self.confirmed.is_empty() || !self.cancelled.is_empty()
-    }
-
-    /// Paid and to be delivered.
-    pub(super) fn is_confirmed(&self) -> bool {
-        !self.confirmed.is_empty() && self.cancelled.is_empty()
-    }
-
-    /// How far it has come.
-    pub(super) fn status(&self) -> Status {
-        if !self.cancelled.is_empty() {
-            let back = |charge: &str| self.refunded.iter().any(|refund| refund.fact.charge == charge);
-            match self.refund_requested.as_slice() {
-                [] => Status::Cancelled,
-                wishes if wishes.iter().all(|wish| back(&wish.fact.charge)) => Status::Refunded,
-                _ => Status::RefundPending,
-            }
-        } else if !self.confirmed.is_empty() {
-            Status::Confirmed
-        } else if !self.reserved.is_empty() {
-            Status::AwaitingPayment
-        } else if !self.created.is_empty() {
-            Status::AwaitingStock
-        } else {
-            Status::Accepted
-        }
-    }
-
-    /// The charges that took money, by the gateway's ledger.
-    pub(super) fn charges(&self) -> impl Iterator<Item = &Entry> {
-        self.ledger.iter().copied().filter(|entry| matches!(entry.operation, Operation::Capture { .. }))
-    }
-
-    /// The refunds in the gateway's ledger, each with the charge it gives back.
-    pub(super) fn refunds(&self) -> impl Iterator<Item = (&Entry, &str)> {
-        self.ledger.iter().copied().filter_map(|entry| match &entry.operation {
-            Operation::Refund { charge } => Some((entry, charge.as_str())),
-            Operation::Capture { .. } | Operation::Decline { .. } => None,
-        })
     }
 }
 

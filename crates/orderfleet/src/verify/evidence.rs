@@ -15,8 +15,13 @@ pub use fact::*;
 pub struct Evidence {
     /// The five domain streams by name, as far as they existed at the cut.
     pub streams: BTreeMap<String, StreamEvidence>,
-    /// Messages that were given up.
+    /// Messages that were given up, each once, and what operators did about them.
     pub dead_letters: Vec<DeadLetter>,
+    /// What operators have put back.
+    pub redriven: Vec<Redriven>,
+    /// How far each worker's consumer is done with what was put back for it: a sequence in REDRIVE. How far a journal
+    /// is, its own positions tell.
+    pub handled: BTreeMap<String, u64>,
     /// The card gateway's ledger, in its order.
     pub ledger: Vec<gateway_sim::Entry>,
     /// The audit trail.
@@ -70,6 +75,8 @@ pub struct Reached {
     pub inventory: u64,
     /// In PAYMENTS.
     pub payments: u64,
+    /// In REDRIVE.
+    pub redrive: u64,
 }
 
 /// A message that was given up.
@@ -85,6 +92,33 @@ pub struct DeadLetter {
     pub cause: String,
     /// Why, in more words.
     pub error: String,
+    /// Its number: its own sequence among the dead letters.
+    pub letter: u64,
+    /// What an operator has done about it.
+    pub standing: Standing,
+}
+
+/// What an operator has done about a dead letter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Nothing yet.
+    #[default]
+    Open,
+    /// Put it back: the sequences in REDRIVE, oldest first. If it was given up again, there is a letter about that.
+    Redriven(Vec<u64>),
+    /// Written it off.
+    Discarded,
+}
+
+/// A message that an operator has put back.
+#[derive(Debug, Clone)]
+pub struct Redriven {
+    /// The message as it stands in REDRIVE.
+    pub message: Recorded,
+    /// For whom: a durable consumer or a journal.
+    pub consumer: String,
+    /// The dead letter it comes from.
+    pub letter: u64,
 }
 
 /// The audit trail, and what its own proof says.

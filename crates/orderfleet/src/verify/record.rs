@@ -10,17 +10,18 @@ use events::{
     requests::Request,
 };
 use messaging::{
-    dead_letter,
+    dead_letter::{Entry, Letter, LetterBook, Redrive, State},
     headers::{EPOCH, POSITIONS},
     journal::{Control, Positions},
     log::Stored,
+    topology::REDRIVE,
 };
 use uuid::Uuid;
 
 use super::evidence::{
     Adjust, AdjustRefused, Adjusted, Cancel, CancelRefused, Cancelled, Captured, Committed, Confirmed,
-    Created, DeadLetter, Declined, Fact, Notified, Place, Reached, Recorded, RefundRequested, Refunded,
-    Rejected, Released, Reserved, Unreadable,
+    Created, DeadLetter, Declined, Fact, Notified, Place, Reached, Recorded, Redriven, RefundRequested,
+    Refunded, Rejected, Released, Reserved, Standing, Unreadable,
 };
 
 impl Recorded {
@@ -53,17 +54,37 @@ impl Recorded {
 }
 
 impl DeadLetter {
-    /// Reads a message of the stream of dead letters.
+    /// What the checks need of a letter.
     #[must_use]
-    pub fn of(message: &Stored) -> Self {
-        let header = |name| message.headers.get(name).unwrap_or_default().to_owned();
-        Self {
-            stream: header(dead_letter::ORIGINAL_STREAM),
-            sequence: header(dead_letter::ORIGINAL_SEQUENCE).parse().unwrap_or(0),
-            consumer: header(dead_letter::CONSUMER),
-            cause: header(dead_letter::CAUSE),
-            error: header(dead_letter::ERROR),
-        }
+    pub fn of(letter: Letter) -> Self {
+        let Letter { sequence, consumer, cause, error, original, .. } = letter;
+        let (stream, standing) = (original.stream, Standing::Open);
+        Self { stream, sequence: original.sequence, consumer, cause, error, letter: sequence, standing }
+    }
+
+    /// Every letter, and what was done about it.
+    #[must_use]
+    pub fn all(book: &LetterBook<Self>) -> Vec<Self> {
+        let standing = |entry: &Entry<'_, Self>| match entry.state() {
+            State::Open => Standing::Open,
+            State::Redriven => Standing::Redriven(entry.attempts.keys().copied().collect()),
+            State::Discarded => Standing::Discarded,
+        };
+        book.entries().map(|entry| Self { standing: standing(&entry), ..entry.letter.clone() }).collect()
+    }
+}
+
+impl Redriven {
+    /// Reads a message of REDRIVE; `None` when no operator put it there.
+    #[must_use]
+    pub fn of(message: &Stored) -> Option<Self> {
+        let Redrive { consumer, letter, .. } = Redrive::of(message)?;
+        let kind = RawEnvelope::parse(&message.payload).map(|raw| raw.kind.into_owned()).unwrap_or_default();
+        let holds = |stream: &&StreamDef| stream.types.iter().any(|(known, _)| *known == kind);
+        let stream = catalogue::STREAMS.iter().find(holds).unwrap_or(&catalogue::REQUESTS);
+        // It is read as what it says it is: its subject only says for whom.
+        let message = Recorded::of(stream, &Stored { subject: kind, ..message.clone() });
+        Some(Self { message, consumer, letter })
     }
 }
 
@@ -73,6 +94,7 @@ fn reached(positions: Positions) -> Box<Reached> {
         orders: positions.get(catalogue::ORDERS.name),
         inventory: positions.get(catalogue::INVENTORY.name),
         payments: positions.get(catalogue::PAYMENTS.name),
+        redrive: positions.get(REDRIVE),
     })
 }
 

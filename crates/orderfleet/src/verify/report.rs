@@ -138,6 +138,10 @@ pub struct Summary {
     pub notifications: u64,
     /// Messages given up.
     pub dead_letters: u64,
+    /// Those of them that operators have put back.
+    pub redriven: u64,
+    /// Those of them that operators have written off.
+    pub discarded: u64,
 }
 
 /// The verdict.

@@ -7,6 +7,7 @@ use gateway_sim::Operation;
 
 use super::{
     book::Book,
+    evidence::Standing,
     owed::{self, Owed},
     report::{OpenOrder, Summary},
 };
@@ -14,10 +15,15 @@ use super::{
 /// The fleet's work in numbers.
 pub(super) fn of(book: &Book<'_>) -> Summary {
     let evidence = book.evidence;
+    let standing = |is: &dyn Fn(&Standing) -> bool| {
+        evidence.dead_letters.iter().filter(|letter| is(&letter.standing)).count() as u64
+    };
     let mut summary = Summary {
         messages: evidence.streams.values().map(|stream| stream.messages.len() as u64).sum(),
         notifications: evidence.messages(NOTIFICATIONS.name).len() as u64,
         dead_letters: evidence.dead_letters.len() as u64,
+        redriven: standing(&|standing| matches!(standing, Standing::Redriven(_))),
+        discarded: standing(&|standing| *standing == Standing::Discarded),
         ..Summary::default()
     };
     for life in book.lives.values().filter(|life| life.born().is_some()) {

@@ -80,15 +80,24 @@ fn summary(summary: &Summary) -> Vec<String> {
     });
     lines.extend(money.map(|money| row("money", &money)));
     let told = format!(
-        "{} in the streams, {} notification{}, {} dead letter{}",
+        "{} in the streams, {} notification{}, {} dead letter{}{}",
         grouped(summary.messages),
         grouped(summary.notifications),
         plural(usize::try_from(summary.notifications).unwrap_or(usize::MAX)),
         grouped(summary.dead_letters),
         plural(usize::try_from(summary.dead_letters).unwrap_or(usize::MAX)),
+        seen_to(summary),
     );
     lines.push(row("messages", &told));
     lines
+}
+
+/// How many of the dead letters operators have seen to.
+fn seen_to(summary: &Summary) -> String {
+    let parts = [(summary.redriven, "put back"), (summary.discarded, "discarded")];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<_> = parts.map(|(count, what)| format!("{} {what}", grouped(count))).collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
 }
 
 fn row(name: &str, text: &str) -> String {

@@ -1,10 +1,11 @@
-//! V6: the messages that were given up are those that were expected to be.
+//! V6: the messages that were given up, and that no operator has seen to, are those that were expected to be; and
+//! what was put back is handled.
 
 use std::collections::BTreeSet;
 
 use super::Case;
 use crate::verify::{
-    evidence::{DeadLetter, ExpectedDeadLetters},
+    evidence::{DeadLetter, ExpectedDeadLetters, Standing},
     report::{CheckId, CheckResult, Findings},
 };
 
@@ -14,10 +15,13 @@ pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
     // Parking the same message again, long after the first time, is not another dead letter.
     let letters: BTreeSet<&DeadLetter> = case.book.evidence.dead_letters.iter().collect();
     findings.examined(letters.len());
+    // What an operator has seen to is settled; if it failed again, there is another letter about it.
+    let letters = letters.into_iter().filter(|letter| letter.standing == Standing::Open).collect();
     match &case.expected.dead_letters {
         ExpectedDeadLetters::Count(count) => counted(&letters, *count, &mut findings),
         ExpectedDeadLetters::Of(messages) => listed(&letters, messages, &mut findings),
     }
+    case.debts(CheckId::V6, &mut findings);
     findings.result(CheckId::V6, "dead letters")
 }
 
@@ -47,6 +51,6 @@ fn listed(letters: &BTreeSet<&DeadLetter>, expected: &[(String, u64)], findings:
 }
 
 fn unexpected(letter: &DeadLetter, findings: &mut Findings) {
-    let DeadLetter { stream, sequence, consumer, cause, error } = letter;
+    let DeadLetter { stream, sequence, consumer, cause, error, .. } = letter;
     findings.broken([format!("{stream}:{sequence}")], format!("given up by {consumer} ({cause}): {error}"));
 }

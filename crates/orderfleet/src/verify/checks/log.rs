@@ -73,7 +73,7 @@ fn writers(case: &Case<'_, '_>, stream: &StreamDef, evidence: &StreamEvidence, f
                 findings.broken(ids(), format!("epoch {epoch} without a fence; the last one was {fence}"));
             }
             Some(_) => {}
-            None if case.book.is_parked(stream.name, stream.name, message.sequence) => {}
+            None if case.book.is_noticed(stream.name, stream.name, message.sequence) => {}
             None => findings.broken(ids(), "a message that no writer of the journal has written"),
         }
     }
@@ -87,7 +87,8 @@ fn positions(stream: &StreamDef, messages: &[Recorded], findings: &mut Findings)
         let back = now.requests < before.requests
             || now.orders < before.orders
             || now.inventory < before.inventory
-            || now.payments < before.payments;
+            || now.payments < before.payments
+            || now.redrive < before.redrive;
         if back {
             let ids = [format!("{}:{}", stream.name, message.sequence)];
             findings.broken(ids, "the input positions went back: inputs were decided on twice");

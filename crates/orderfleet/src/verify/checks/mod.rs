@@ -43,12 +43,11 @@ impl Case<'_, '_> {
             let waits = match owed.to {
                 Creditor::Order(_) => "the order waits for",
                 Creditor::Adjustment(_) => "the adjustment of stock waits for",
+                Creditor::Letter(_) => "what was put back waits for",
             };
-            if owed.lost {
-                findings.broken(
-                    owed.ids(),
-                    format!("{waits} {}, which can no longer come: its cause was passed over", owed.what),
-                );
+            if let Some(why) = owed.lost {
+                findings
+                    .broken(owed.ids(), format!("{waits} {}, which can no longer come: {why}", owed.what));
             } else if self.expected.complete && !self.is_told_elsewhere(owed) {
                 findings.broken(owed.ids(), format!("{waits} {}", owed.what));
             }
@@ -62,7 +61,7 @@ impl Case<'_, '_> {
                 owed.check != CheckId::V1
                     && self.book.lives.get(&order).is_some_and(|life| !life.is_terminal())
             }
-            Creditor::Adjustment(_) => false,
+            Creditor::Adjustment(_) | Creditor::Letter(_) => false,
         }
     }
 }

@@ -6,7 +6,10 @@ use events::{OrderId, catalogue::NOTIFICATIONS, notifications::Template};
 use uuid::Uuid;
 
 use super::Case;
-use crate::verify::report::{CheckId, CheckResult, Findings};
+use crate::verify::{
+    evidence::Fact,
+    report::{CheckId, CheckResult, Findings},
+};
 
 /// Runs the check.
 pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
@@ -60,6 +63,20 @@ fn outcomes(case: &Case<'_, '_>) -> HashMap<Uuid, (OrderId, Template)> {
         for seen in &life.refunded {
             outcomes.insert(seen.message.id, (*order, Template::OrderRefunded));
         }
+    }
+    // An operator may have mended an event under another id.
+    for redriven in &case.book.evidence.redriven {
+        let message = &redriven.message;
+        let about = if let Fact::Confirmed(fact) = &message.fact {
+            (fact.order, Template::OrderConfirmed)
+        } else if let Fact::Cancelled(fact) = &message.fact {
+            (fact.order, Template::OrderCancelled)
+        } else if let Fact::Refunded(fact) = &message.fact {
+            (fact.order, Template::OrderRefunded)
+        } else {
+            continue;
+        };
+        outcomes.entry(message.id).or_insert(about);
     }
     outcomes
 }

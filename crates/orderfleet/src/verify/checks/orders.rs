@@ -45,7 +45,7 @@ fn origin(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
         let ids = std::iter::once(order.to_string()).chain(places);
         findings.broken(ids, format!("the order was created {} times", life.created.len()));
     }
-    if life.place.is_empty() && !life.created.is_empty() {
+    if life.places().next().is_none() && !life.created.is_empty() {
         findings.broken([order.to_string()], "the order was created, but nobody had placed it");
     }
     let followed =
@@ -61,7 +61,7 @@ fn content(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
     let asked = |place: &Seen<'_, Place>| {
         place.fact.total == created.fact.total && place.fact.lines == created.fact.lines
     };
-    if !life.place.is_empty() && !life.place.iter().any(asked) {
+    if life.places().next().is_some() && !life.places().any(asked) {
         findings.broken([order.to_string()], "the order was created as something else than was asked for");
     }
 }
@@ -71,7 +71,7 @@ fn reason(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
     let (Some(cancelled), Some(created)) = (life.cancelled.first(), life.created.first()) else { return };
     let charged_otherwise = || life.captured.iter().any(|seen| seen.fact.amount != created.fact.total);
     let (holds, what) = match cancelled.fact.reason {
-        CancelReason::Customer => (!life.cancel.is_empty(), "but nobody had asked for that"),
+        CancelReason::Customer => (life.is_cancel_asked_for(), "but nobody had asked for that"),
         CancelReason::OutOfStock | CancelReason::UnknownSku => {
             (!life.rejected.is_empty(), "but nobody had refused its stock")
         }
@@ -113,7 +113,7 @@ fn end(order: OrderId, life: &Life<'_>, debts: &[&Owed], findings: &mut Findings
         return;
     }
     // Told as lost by the check that is concerned, as parked by the one for dead letters.
-    if debts.iter().any(|owed| owed.check == CheckId::V1 || owed.lost || owed.parked) {
+    if debts.iter().any(|owed| owed.check == CheckId::V1 || owed.lost.is_some() || owed.parked) {
         return;
     }
     let waits = debts.first().map_or("nothing that is under way", |owed| owed.what);

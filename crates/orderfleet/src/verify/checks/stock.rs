@@ -95,10 +95,13 @@ fn adjustments(case: &Case<'_, '_>, findings: &mut Findings) {
         if !case.book.is_recent(made.message) {
             continue;
         }
-        for made in adjustment.adjusted.iter().filter(|_| !adjustment.wished.is_empty()) {
-            as_asked(*id, made.fact, &adjustment.wished, findings);
+        let wishes: Vec<_> = adjustment.wished.iter().chain(&adjustment.put_back).copied().collect();
+        for made in adjustment.adjusted.iter().filter(|_| !wishes.is_empty()) {
+            as_asked(*id, made.fact, &wishes, findings);
         }
-        let (asked, made_times) = (adjustment.wished.len(), adjustment.adjusted.len());
+        // What was put back is asked for once, however often and where it stands.
+        let asked = adjustment.wished.len().max(usize::from(!adjustment.put_back.is_empty()));
+        let made_times = adjustment.adjusted.len();
         if asked == 0 && case.book.has_aged(REQUESTS.name) {
             continue;
         }

@@ -7,6 +7,7 @@
 //! since the one before.
 
 mod ledger;
+mod letters;
 mod streams;
 mod trail;
 
@@ -16,6 +17,8 @@ use anyhow::Context;
 use events::Timestamp;
 use messaging::jetstream::JetStream;
 use tokio::time::Instant;
+
+use letters::Letters;
 
 use super::{
     evidence::{Evidence, Level, StockEvidence},
@@ -44,8 +47,7 @@ pub(super) struct Collector {
     stock: StockClient,
     listener: Listener,
     evidence: Evidence,
-    /// The last dead letter read.
-    letters: u64,
+    letters: Letters,
     /// The trail has proved itself.
     proved: bool,
 }
@@ -60,7 +62,7 @@ impl Collector {
             js: broker::connect(nats_url, "verify").await?,
             listener,
             evidence: Evidence::default(),
-            letters: 0,
+            letters: Letters::default(),
             proved: false,
         })
     }
@@ -73,14 +75,20 @@ impl Collector {
     /// Reads what has come into the streams; says whether anything has.
     pub(super) async fn look_at_streams(&mut self) -> anyhow::Result<bool> {
         self.evidence.as_of = now();
-        streams::extend(&self.js, &mut self.evidence.streams, &self.listener).await
+        // Before the streams, because what a worker is done with is stored by then.
+        let handled = letters::handled(&self.js).await?;
+        let more = streams::extend(&self.js, &mut self.evidence.streams, &self.listener).await?;
+        // After them, because a journal parks what it cannot handle before it reads on.
+        let more_letters = self.letters.extend(&self.js, &mut self.evidence).await?;
+        let further = handled != self.evidence.handled;
+        self.evidence.handled = handled;
+        Ok(more || more_letters || further)
     }
 
     /// Reads everything, the trail as soon as it has what the streams had or `deadline` has passed.
     pub(super) async fn look_at_everything(&mut self, deadline: Instant) -> anyhow::Result<()> {
         self.evidence.stock = self.list_stock().await?;
         self.look_at_streams().await?;
-        streams::dead_letters(&self.js, &mut self.letters, &mut self.evidence.dead_letters).await?;
         ledger::extend(&self.gateway, &mut self.evidence.ledger, &self.listener).await?;
         let (streams, audit) = (&self.evidence.streams, &mut self.evidence.audit);
         trail::catch_up(&self.audit, streams, deadline).await?;

@@ -6,28 +6,22 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use anyhow::Context;
 use events::catalogue::{INVENTORY, NOTIFICATIONS, ORDERS, PAYMENTS, REQUESTS, StreamDef};
-use messaging::{
-    dead_letter,
-    jetstream::JetStream,
-    log::{Extent, Log, Reader, Stored},
-};
-use tokio::{task::JoinSet, time::timeout};
+use messaging::{jetstream::JetStream, log::Extent};
+use tokio::task::JoinSet;
 
 use super::Listener;
-use crate::verify::{
-    evidence::{DeadLetter, Recorded, StreamEvidence},
-    run::Progress,
+use crate::{
+    broker::{extent, read},
+    verify::{
+        evidence::{Recorded, StreamEvidence},
+        run::Progress,
+    },
 };
 
-/// Most messages taken over at once.
-const BATCH: usize = 1_000;
-/// A reader that has had nothing for so long although the stream goes on, and the broker answers, has met a hole.
-const SILENCE: Duration = Duration::from_secs(10);
 /// Where each stream is cut: effects before causes.
 const CUTS: [StreamDef; 5] = [NOTIFICATIONS, ORDERS, PAYMENTS, INVENTORY, REQUESTS];
 
@@ -118,51 +112,11 @@ async fn first_of(
     }
 }
 
-/// Reads the dead letters that have come since the last time.
-pub(super) async fn dead_letters(
-    js: &JetStream,
-    read_up_to: &mut u64,
-    letters: &mut Vec<DeadLetter>,
-) -> anyhow::Result<()> {
-    let Extent { first, last } = extent(js, dead_letter::STREAM).await?;
-    let after = (*read_up_to).max(first.saturating_sub(1));
-    read(js, dead_letter::STREAM, after, last, |batch| letters.extend(batch.iter().map(DeadLetter::of)))
-        .await?;
-    *read_up_to = last.max(after);
-    Ok(())
-}
-
-/// Hands the messages after one sequence up to another to `take`, in order.
-async fn read(
-    js: &JetStream,
-    stream: &str,
-    after: u64,
-    last: u64,
-    mut take: impl FnMut(&[Stored]),
-) -> anyhow::Result<()> {
-    let mut reader = js.read(stream, &[], after);
-    let mut at = after;
-    while at < last {
-        let Ok(batch) = timeout(SILENCE, reader.next_batch(BATCH)).await else {
-            extent(js, stream).await?;
-            return Ok(());
-        };
-        at = batch.last().map_or(at, |message| message.sequence);
-        let beyond = batch.partition_point(|message| message.sequence <= last);
-        take(&batch[..beyond]);
-    }
-    Ok(())
-}
-
-async fn extent(js: &JetStream, stream: &str) -> anyhow::Result<Extent> {
-    js.extent(stream).await.with_context(|| format!("cannot look at the stream {stream}"))
-}
-
 #[cfg(test)]
 mod tests {
     use messaging::{
         headers::Headers,
-        log::Message,
+        log::{Log, Message},
         topology::{self, TopologyOptions},
     };
 
@@ -197,22 +151,6 @@ mod tests {
         };
         assert_eq!((sequences("ORDERS"), sequences("PAYMENTS")), (vec![1, 2], vec![1]));
         assert!(matches!(streams["PAYMENTS"].messages[0].fact, Fact::Unreadable(_)));
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn dead_letters_are_read_once_each() -> anyhow::Result<()> {
-        let server = testkit::broker().await;
-        let js = broker::connect(&server.url(), "test").await?;
-        topology::setup(&js, &TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() }).await?;
-        let (mut read_up_to, mut letters) = (0, Vec::new());
-        for count in [0, 1, 1, 2] {
-            if letters.len() < count {
-                publish(&js, "dead_letters.order-service").await;
-            }
-            dead_letters(&js, &mut read_up_to, &mut letters).await?;
-            assert_eq!((letters.len(), read_up_to), (count, count as u64));
-        }
         Ok(())
     }
 

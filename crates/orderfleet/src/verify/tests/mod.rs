@@ -7,6 +7,7 @@ mod log;
 mod notifications;
 mod orders;
 mod payments;
+mod redrive;
 mod stock;
 mod world;
 

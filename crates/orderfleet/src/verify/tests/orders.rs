@@ -13,7 +13,7 @@ use super::{
     world::{World, charge, euro, lines},
 };
 use crate::verify::{
-    evidence::{Confirmed, Created, DeadLetter, Fact, Place, RefundRequested, Unreadable},
+    evidence::{Confirmed, Created, DeadLetter, Fact, Place, RefundRequested, Standing, Unreadable},
     report::CheckId::V1,
 };
 
@@ -25,7 +25,8 @@ pub(super) fn next_in(world: &World, stream: &str) -> u64 {
 /// Somebody has given up the message at that place.
 pub(super) fn letter(consumer: &str, stream: &str, sequence: u64) -> DeadLetter {
     let (cause, error) = ("rejected".to_owned(), "no good".to_owned());
-    DeadLetter { stream: stream.to_owned(), sequence, consumer: consumer.to_owned(), cause, error }
+    let (stream, consumer, standing) = (stream.to_owned(), consumer.to_owned(), Standing::Open);
+    DeadLetter { stream, sequence, consumer, cause, error, letter: sequence, standing }
 }
 
 #[test]

@@ -27,6 +27,8 @@ fn report(checks: Vec<CheckResult>) -> Report {
         refunded: BTreeMap::new(),
         notifications: 1,
         dead_letters: 0,
+        redriven: 0,
+        discarded: 0,
     };
     Report { settled: true, checks, summary, open_orders: Vec::new() }
 }

@@ -38,6 +38,9 @@ pub(super) struct World {
     pub(super) drafts: Vec<Draft>,
     pub(super) ledger: Vec<Entry>,
     pub(super) letters: Vec<DeadLetter>,
+    pub(super) redriven: Vec<Redriven>,
+    /// How far everybody is done with what was put back.
+    pub(super) redriven_up_to: u64,
     orders: u64,
     messages: u64,
 }

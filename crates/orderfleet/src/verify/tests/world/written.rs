@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use events::{
-    catalogue::{INVENTORY, ORDERS, PAYMENTS, REQUESTS, STREAMS, StreamDef},
+    catalogue::{CONSUMERS, INVENTORY, ORDERS, PAYMENTS, REQUESTS, STREAMS, StreamDef},
     orders::Quantity,
 };
 use messaging::journal::Control;
@@ -37,6 +37,9 @@ impl World {
     fn rendered(self) -> Evidence {
         let mut evidence =
             Evidence { ledger: self.ledger, dead_letters: self.letters, ..Evidence::default() };
+        evidence.redriven = self.redriven;
+        let handled = CONSUMERS.iter().map(|def| (def.durable.to_owned(), self.redriven_up_to));
+        evidence.handled = handled.collect();
         let mut epochs = BTreeMap::<&str, u64>::new();
         for stream in &STREAMS {
             let empty = StreamEvidence { first: 1, ..StreamEvidence::default() };
@@ -50,6 +53,7 @@ impl World {
                 orders: last(&ORDERS),
                 inventory: last(&INVENTORY),
                 payments: last(&PAYMENTS),
+                redrive: self.redriven_up_to,
             };
             if let Fact::Control(Control::Fence { epoch, .. }) = &draft.fact {
                 epochs.insert(draft.stream, *epoch);

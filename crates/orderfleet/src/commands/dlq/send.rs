@@ -1,0 +1,109 @@
+//! Storing what an operator does: the message put back, and the events that tell of it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use events::{
+    Envelope, EventData,
+    dead_letters::{LetterDiscarded, LetterRedriven},
+    ids::derive,
+};
+use messaging::{
+    dead_letter::Redrive,
+    jetstream::JetStream,
+    log::{Ack, Log, Message, PublishError},
+    topology::REDRIVE,
+    trace::TraceContext,
+};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{desk::Filed, words::now};
+
+/// How long a message without a definite answer is sent again.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Pause before it is.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A message stands in REDRIVE, and by whom it was put there.
+#[derive(Debug)]
+pub(super) struct PutBack {
+    pub(super) redrive: Redrive,
+    /// Another operator was faster: theirs is stored, ours is not.
+    pub(super) by_somebody_else: bool,
+}
+
+/// Puts a message back; the same redrive is stored once, whoever sends it.
+pub(super) async fn put_back(js: &JetStream, message: &Message, run: &str) -> anyhow::Result<PutBack> {
+    let ack = insist(js, message).await.context("the message was not put back")?;
+    let stored = js.get(REDRIVE, ack.sequence).await?;
+    let redrive = stored.as_ref().and_then(Redrive::of);
+    let redrive = redrive.with_context(|| format!("{REDRIVE}:{} is not what was put there", ack.sequence))?;
+    // A first try of our own may have been stored without an answer.
+    let by_somebody_else = redrive.run != run;
+    Ok(PutBack { redrive, by_somebody_else })
+}
+
+/// Tells the audit trail that a message was put back. Telling it again changes nothing.
+pub(super) async fn tell_redriven(js: &JetStream, filed: &Filed, redrive: &Redrive) -> anyhow::Result<()> {
+    let event = LetterRedriven {
+        letter: redrive.letter,
+        consumer: filed.letter.consumer.clone(),
+        cause: filed.letter.cause.clone(),
+        about: filed.subject(),
+        order_id: filed.about.order,
+        operator: redrive.operator.clone(),
+        reason: redrive.reason.clone(),
+        redrive: redrive.sequence,
+        edited: redrive.edited,
+    };
+    tell(js, filed, derive(&[LetterRedriven::TYPE, &redrive.id]), event).await
+}
+
+/// Writes a letter off, for the `number`-th time.
+pub(super) async fn discard(
+    js: &JetStream,
+    filed: &Filed,
+    number: usize,
+    operator: &str,
+    reason: &str,
+) -> anyhow::Result<()> {
+    let event = LetterDiscarded {
+        letter: filed.letter.sequence,
+        consumer: filed.letter.consumer.clone(),
+        cause: filed.letter.cause.clone(),
+        about: filed.subject(),
+        order_id: filed.about.order,
+        operator: operator.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let id = derive(&[LetterDiscarded::TYPE, &filed.letter.id, &number.to_string()]);
+    tell(js, filed, id, event).await
+}
+
+async fn tell<D: EventData>(js: &JetStream, filed: &Filed, id: Uuid, data: D) -> anyhow::Result<()> {
+    let envelope = Envelope {
+        id,
+        kind: D::TYPE.into(),
+        version: D::VERSION,
+        aggregate_id: data.aggregate_id().into(),
+        timestamp: now(),
+        trace_id: filed.about.trace,
+        causation_id: filed.about.id.unwrap_or_default(),
+        data: &data,
+    };
+    let message = Message::event(&envelope, &TraceContext::unsampled(filed.about.trace));
+    insist(js, &message).await.with_context(|| format!("{} was not stored", D::TYPE))?;
+    Ok(())
+}
+
+/// Sends the same message until the broker says something definite.
+async fn insist(js: &JetStream, message: &Message) -> Result<Ack, PublishError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match js.publish(message, None).await {
+            Err(PublishError::Unknown(_)) if Instant::now() < deadline => sleep(PAUSE).await,
+            answer => return answer,
+        }
+    }
+}
