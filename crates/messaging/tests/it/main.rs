@@ -3,6 +3,11 @@
 
 mod commit;
 mod journal;
+mod journal_contained;
+mod journal_faults;
+mod journal_foreign;
+mod journal_parking;
+mod journal_redrive;
 mod log;
 mod remade;
 mod support;

@@ -101,8 +101,14 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
             self.positions = done.positions;
             done.answers.into_iter().for_each(|answer| answer());
         }
-        let since = sequence.saturating_sub(self.snapshot_sequence);
-        self.snapshot_due |= since >= self.journal.config.snapshot_messages;
+        self.want_snapshot(self.journal.config.snapshot_messages);
+    }
+
+    /// Takes a snapshot soon if so many messages were written since the one before. None while a message is to
+    /// be parked that no position tells of: who starts from the snapshot would never see it.
+    pub(super) fn want_snapshot(&mut self, messages: u64) {
+        let since = self.committed.saturating_sub(self.snapshot_sequence);
+        self.snapshot_due |= since >= messages && self.journal.foreign.is_empty();
     }
 
     pub(super) fn has_room(&self) -> bool {
