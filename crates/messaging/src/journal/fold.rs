@@ -1,8 +1,13 @@
 //! The fold of a journal: its state, and what else follows from its messages.
 
+use std::collections::BTreeSet;
+
 use events::{DecodeError, RawEnvelope};
 
-use super::{Decider, Meta, Positions, control::Control};
+use super::{
+    Decider, Meta, Positions,
+    control::{Control, Place},
+};
 use crate::{
     headers::{EPOCH, POSITIONS},
     log::Stored,
@@ -14,6 +19,8 @@ pub(super) struct Folded<S> {
     pub(super) state: S,
     /// How far the inputs are consumed.
     pub(super) positions: Positions,
+    /// Inputs that were parked and not put back since. Whatever else is put back was decided on.
+    pub(super) parked: BTreeSet<Place>,
     /// The epoch of the newest fence.
     pub(super) epoch: u64,
     /// Who set it.
@@ -56,8 +63,15 @@ pub(super) enum FoldError {
 
 impl<S: Default> Default for Folded<S> {
     fn default() -> Self {
-        let (positions, writer) = (Positions::default(), String::new());
-        Self { state: S::default(), positions, epoch: 0, writer, handed_over: false, sequence: 0 }
+        Self {
+            state: S::default(),
+            positions: Positions::default(),
+            parked: BTreeSet::new(),
+            epoch: 0,
+            writer: String::new(),
+            handed_over: false,
+            sequence: 0,
+        }
     }
 }
 
@@ -117,6 +131,12 @@ impl<S> Folded<S> {
             }
             Control::HandOver { .. } => self.handed_over = true,
             Control::Checkpoint { .. } => {}
+            Control::Parked { input, .. } => {
+                self.parked.insert(input.clone());
+            }
+            Control::PutBack { input, .. } => {
+                self.parked.remove(input);
+            }
         }
     }
 }

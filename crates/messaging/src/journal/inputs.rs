@@ -7,9 +7,9 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{Decider, Positions, contain::contain};
+use super::{Decider, Positions, contain::contain, control::Place};
 use crate::{
-    dead_letter::{Cause, chain},
+    dead_letter::{Cause, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, chain},
     log::{Log, Reader, Stored},
     topology::REDRIVE,
     trace::{self, TraceContext},
@@ -40,6 +40,8 @@ pub(super) fn sources<D: Decider>(decider: &D, journal: &str) -> Vec<Source> {
 pub(super) struct Input<I> {
     pub(super) stream: &'static str,
     pub(super) sequence: u64,
+    /// Which input it was when it was parked, if it was put back.
+    pub(super) original: Option<Place>,
     pub(super) content: Content<I>,
 }
 
@@ -108,12 +110,18 @@ async fn report_gap<L: Log>(log: &L, stream: &str, position: u64) {
 
 fn decode<D: Decider>(decider: &D, stream: &'static str, message: Stored) -> Input<D::Input> {
     let sequence = message.sequence;
+    let original = original(&message).filter(|_| stream == REDRIVE);
     let content = read(decider, stream, &message).unwrap_or_else(|(cause, error)| Content::Unreadable {
         message: Box::new(message),
         cause,
         error,
     });
-    Input { stream, sequence, content }
+    Input { stream, sequence, original, content }
+}
+
+fn original(message: &Stored) -> Option<Place> {
+    let stream = message.headers.get(ORIGINAL_STREAM)?.to_owned();
+    Some(Place { stream, sequence: message.headers.get(ORIGINAL_SEQUENCE)?.parse().ok()? })
 }
 
 fn read<D: Decider>(
@@ -121,6 +129,9 @@ fn read<D: Decider>(
     stream: &str,
     message: &Stored,
 ) -> Result<Content<D::Input>, (Cause, String)> {
+    if stream == REDRIVE && original(message).is_none() {
+        return Err((Cause::Undecodable, "it does not say where it stood before".to_owned()));
+    }
     let undecodable = |error| (Cause::Undecodable, chain(&error));
     let raw = RawEnvelope::parse(&message.payload).map_err(undecodable)?;
     // What was put back stands under the journal's name; elsewhere a subject that is not the type is a lie,

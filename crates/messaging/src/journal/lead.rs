@@ -11,10 +11,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{
     Decider, Journal, Positions, Role,
+    control::Place,
     fence::Lost,
     fold::Folded,
     inputs::{Content, Input, Inputs},
@@ -157,19 +158,25 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
             if input.sequence <= self.folded.positions.get(input.stream) {
                 continue;
             }
+            let original = input.original;
+            if original.as_ref().is_some_and(|original| !self.folded.parked.contains(original)) {
+                warn!(sequence = place.1, ?original, "what was put back is not parked: it was decided on");
+                self.pass(place.0, place.1, None);
+                continue;
+            }
             if let Some(error) = self.journal.poisoned.get(&place).cloned() {
-                self.park_input(place, None, ParkedFor::Panicked, error);
+                self.park_input(place, original, None, ParkedFor::Panicked, error);
                 continue;
             }
             match input.content {
                 Content::Unreadable { message, cause, error } => {
-                    self.park_input(place, Some(*message), cause, error);
+                    self.park_input(place, original, Some(*message), cause, error);
                 }
                 Content::Decide { input, at, id, trace, kind, aggregate } => {
                     let name = format!("{}:{}", place.0, place.1);
                     let (cause, about) = (Cause { name: &name, id, at }, (kind.as_str(), aggregate.as_str()));
                     let decided = self.tentative(decider).decide(&input, &cause, &trace, about);
-                    self.take_note(place, decided)?;
+                    self.take_note(place, original, decided)?;
                 }
             }
         }
@@ -186,14 +193,15 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     fn take_note(
         &mut self,
         (stream, sequence): (&'static str, u64),
+        original: Option<Place>,
         decided: Result<(), Undecided>,
     ) -> Result<(), Led> {
         let journal = self.journal.config.stream;
         match decided {
-            Ok(()) => self.pass(stream, sequence),
+            Ok(()) => self.pass(stream, sequence, original),
             Err(Undecided::Hopeless(why)) => {
                 error!(journal, stream, sequence, why, "an input cannot be decided on");
-                self.park_input((stream, sequence), None, ParkedFor::Panicked, why);
+                self.park_input((stream, sequence), original, None, ParkedFor::Panicked, why);
             }
             Err(Undecided::Broken(error)) => {
                 error!(

@@ -34,7 +34,7 @@ use follow::Followed;
 use handle::Query;
 use lead::Led;
 
-pub use control::Control;
+pub use control::{Control, Place};
 pub use decider::{Decider, InputStream, Meta};
 pub use handle::{JournalHandle, JournalStatus, Role};
 pub use positions::Positions;

@@ -38,8 +38,8 @@ async fn a_snapshot_is_believed_only_if_it_is_whole_and_of_this_version() {
     let mut stale = sealed(&forged);
     stale[..64].copy_from_slice(&body[..64]);
     let (mut newer_format, mut newer_state) = (forged.clone(), forged.clone());
-    newer_format["format"] = json!(2);
-    newer_state["state_version"] = json!(2);
+    newer_format["format"] = json!(99);
+    newer_state["state_version"] = json!(99);
     for (nth, bad) in (1..).zip([stale, sealed(&newer_format), sealed(&newer_state)]) {
         js.save_snapshot("ORDERS", sequence + nth, bad).await.unwrap();
         let replica = Replica::start(js.clone(), "a");

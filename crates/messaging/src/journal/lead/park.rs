@@ -13,7 +13,10 @@ use tracing::error;
 use super::Turn;
 use crate::{
     dead_letter::{ATTEMPTS, Cause, DeadLetters, Failure},
-    journal::Decider,
+    journal::{
+        Decider,
+        control::{Control, Place},
+    },
     log::{Log, Stored},
     topology::REDRIVE,
 };
@@ -26,6 +29,8 @@ pub(super) struct Parking {
     parked: Pin<Box<dyn Future<Output = ()> + Send>>,
     stream: &'static str,
     sequence: u64,
+    /// Which input it was when it was parked before.
+    original: Option<Place>,
 }
 
 /// Waits until the message is parked; for ever if there is none.
@@ -41,17 +46,21 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     pub(super) fn park_input(
         &mut self,
         (stream, sequence): (&'static str, u64),
+        original: Option<Place>,
         message: Option<Stored>,
         cause: Cause,
         error: String,
     ) {
-        self.parking = Some(self.park(stream, sequence, message, cause, error));
+        let parking = self.park(stream, sequence, message, cause, error);
+        self.parking = Some(Parking { original, ..parking });
     }
 
     /// The input is parked: that was its outcome.
     pub(super) fn input_parked(&mut self) {
-        if let Some(done) = self.parking.take() {
-            self.pass(done.stream, done.sequence);
+        if let Some(Parking { stream, sequence, original, .. }) = self.parking.take() {
+            let input = Place { stream: stream.to_owned(), sequence };
+            self.say(&Control::Parked { epoch: self.folded.epoch, input });
+            self.pass(stream, sequence, original);
         }
     }
 
@@ -70,12 +79,16 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     pub(super) fn foreign_parked(&mut self) {
         if let Some(done) = self.parking_foreign.take() {
             self.journal.foreign.remove(&done.sequence);
-            self.pass(done.stream, done.sequence);
+            self.pass(done.stream, done.sequence, None);
         }
     }
 
-    /// Moves a position. It is written down with the next event, or when none has come for a while.
-    pub(super) fn pass(&mut self, stream: &str, sequence: u64) {
+    /// Moves a position. It is written down with the next event, or when none has come for a while. What was
+    /// put back is no longer parked.
+    pub(super) fn pass(&mut self, stream: &str, sequence: u64, original: Option<Place>) {
+        if let Some(input) = original {
+            self.say(&Control::PutBack { epoch: self.folded.epoch, input });
+        }
         self.folded.positions.set(stream, sequence);
         self.unwritten_since.get_or_insert_with(Instant::now);
     }
@@ -100,7 +113,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                 None => error!(stream, sequence, error, "a message aged out before it could be parked"),
             }
         };
-        Parking { parked: Box::pin(parked), stream, sequence }
+        Parking { parked: Box::pin(parked), stream, sequence, original: None }
     }
 }
 
