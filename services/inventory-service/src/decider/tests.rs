@@ -203,7 +203,10 @@ proptest! {
                 keep(&mut books, &event);
                 history.push((event, meta));
             }
-            prop_assert_eq!(decider.decide(&stock, &input, &meta), [], "a repetition changes nothing");
+            for later in [Duration::ZERO, Windows::DEFAULT.orders, Windows::DEFAULT.adjustments] {
+                let again = Meta { id: Uuid::max(), at: at.after(later), ..meta };
+                prop_assert_eq!(decider.decide(&stock, &input, &again), [], "a repetition changes nothing");
+            }
             check_books(&stock, &books)?;
         }
         for number in 0..orders.len() {
