@@ -18,6 +18,7 @@ pub struct Metrics {
     pub(crate) journal_epoch: IntGaugeVec,
     pub(crate) journal_sequence: IntGaugeVec,
     pub(crate) journal_transitions: IntCounterVec,
+    pub(crate) failed_ticks: IntCounterVec,
     pub(crate) process_seconds: HistogramVec,
     attempts: IntCounterVec,
     pub(crate) in_flight: IntGaugeVec,
@@ -84,6 +85,11 @@ impl Metrics {
                 "journal_transitions_total",
                 "How often this process took over, lost or handed over a journal",
                 &["journal", "transition"],
+            )?,
+            failed_ticks: counter(
+                "journal_failed_ticks_total",
+                "Ticks that decided nothing because the rules panicked or their outcome was too large",
+                &["journal"],
             )?,
             process_seconds: histogram(
                 "messaging_process_duration_seconds",

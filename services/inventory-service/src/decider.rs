@@ -63,13 +63,13 @@ impl Decider for InventoryDecider {
         INPUTS
     }
 
-    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Option<Input>, DecodeError> {
+    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Input, DecodeError> {
         match raw.kind.as_ref() {
-            OrderCreated::TYPE => raw.decode_as().map(Input::Created).map(Some),
-            OrderConfirmed::TYPE => raw.decode_as().map(Input::Confirmed).map(Some),
-            OrderCancelled::TYPE => raw.decode_as().map(Input::Cancelled).map(Some),
-            AdjustStock::TYPE => raw.decode_as().map(Input::Adjust).map(Some),
-            _ => Ok(None),
+            OrderCreated::TYPE => raw.decode_as().map(Input::Created),
+            OrderConfirmed::TYPE => raw.decode_as().map(Input::Confirmed),
+            OrderCancelled::TYPE => raw.decode_as().map(Input::Cancelled),
+            AdjustStock::TYPE => raw.decode_as().map(Input::Adjust),
+            unknown => Err(DecodeError::UnknownType(unknown.to_owned())),
         }
     }
 

@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use events::catalogue::{INVENTORY, ORDERS, REQUESTS};
+use messaging::topology::REDRIVE;
 use runtime::Process;
 use service::{Needs, Service};
 
@@ -37,7 +38,8 @@ pub use config::Config;
 
 use crate::{decider::InventoryDecider, http::Api, metrics::Metrics, reader::StockReader};
 
-const NEEDS: Needs = Needs { streams: &[REQUESTS.name, ORDERS.name, INVENTORY.name], consumers: &[] };
+const NEEDS: Needs =
+    Needs { streams: &[REQUESTS.name, ORDERS.name, INVENTORY.name, REDRIVE], consumers: &[] };
 
 /// Starts the service; it works until the process is told to stop.
 ///

@@ -47,6 +47,11 @@ pub struct Config {
     #[arg(long, env = "CANCEL_WINDOW", default_value_t = 300, value_name = "SECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=YEAR))]
     pub cancel_window: u64,
+
+    /// Seconds after which an order that is not at its end counts as stuck, 1 to 31536000
+    #[arg(long, env = "STUCK_AFTER", default_value_t = 300, value_name = "SECONDS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=YEAR))]
+    pub stuck_after: u64,
 }
 
 impl Config {
@@ -90,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for option in ["--order-deadline", "--cancel-window"] {
+        for option in ["--order-deadline", "--cancel-window", "--stuck-after"] {
             for value in ["0", "-1", "1.5", "1h", "31536001", ""] {
                 assert!(settings::<Config>(&[option, value]).is_err(), "{option} {value}");
             }

@@ -74,14 +74,14 @@ impl Decider for OrderDecider {
         INPUTS
     }
 
-    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Option<Input>, DecodeError> {
+    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Input, DecodeError> {
         match raw.kind.as_ref() {
-            PlaceOrder::TYPE => raw.decode_as().map(Input::Place).map(Some),
-            CancelOrder::TYPE => raw.decode_as().map(Input::Cancel).map(Some),
-            StockRejected::TYPE => raw.decode_as().map(Input::Rejected).map(Some),
-            PaymentCaptured::TYPE => raw.decode_as().map(Input::Captured).map(Some),
-            PaymentDeclined::TYPE => raw.decode_as().map(Input::Declined).map(Some),
-            _ => Ok(None),
+            PlaceOrder::TYPE => raw.decode_as().map(Input::Place),
+            CancelOrder::TYPE => raw.decode_as().map(Input::Cancel),
+            StockRejected::TYPE => raw.decode_as().map(Input::Rejected),
+            PaymentCaptured::TYPE => raw.decode_as().map(Input::Captured),
+            PaymentDeclined::TYPE => raw.decode_as().map(Input::Declined),
+            unknown => Err(DecodeError::UnknownType(unknown.to_owned())),
         }
     }
 

@@ -21,6 +21,7 @@
 //! | [`projection`] | the read model's tables, and how events get into them |
 //! | [`read_model`] | reading them |
 //! | [`reflection`] | how far the read model reflects what was accepted |
+//! | [`stuck`] | which orders are not at their end after a while |
 //! | [`waiters`] | who waits for an order to be settled |
 //! | [`http`] | the orders API |
 //! | [`openapi`] | its description |
@@ -36,6 +37,7 @@ pub mod openapi;
 pub mod projection;
 pub mod read_model;
 pub mod reflection;
+pub mod stuck;
 pub mod waiters;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -43,7 +45,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use ::projection::{Handle, Projector, ProjectorConfig, Store};
 use anyhow::Context;
 use events::catalogue::{INVENTORY, ORDERS, PAYMENTS, REQUESTS};
-use messaging::journal::JournalHandle;
+use messaging::{journal::JournalHandle, topology::REDRIVE};
 use runtime::{Process, ReadinessCheck};
 use service::{Needs, Service};
 use tokio::{sync::watch, time::MissedTickBehavior};
@@ -52,11 +54,11 @@ pub use config::Config;
 
 use crate::{
     decider::OrderDecider, domain::Orders, http::Api, metrics::Metrics, projection::OrdersProjection,
-    read_model::ReadModel, reflection::Reflection, waiters::Waiters,
+    read_model::ReadModel, reflection::Reflection, stuck::Stuck, waiters::Waiters,
 };
 
 const NEEDS: Needs =
-    Needs { streams: &[REQUESTS.name, ORDERS.name, INVENTORY.name, PAYMENTS.name], consumers: &[] };
+    Needs { streams: &[REQUESTS.name, ORDERS.name, INVENTORY.name, PAYMENTS.name, REDRIVE], consumers: &[] };
 
 /// How often the remembered orders are counted.
 const COUNT: Duration = Duration::from_secs(5);
@@ -79,17 +81,22 @@ pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAdd
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
     let journal = service.journal(ORDERS, OrderDecider::new(config.windows()), config.journal)?;
-    count_orders(&process, journal, metrics.clone());
+    count_orders(&process, journal.clone(), metrics.clone());
 
     let waiters = Waiters::default();
     let orders = ReadModel::new(store.clone());
     let reflection = project(&service, store, &orders, &waiters, &metrics)?;
+    let after = Duration::from_secs(config.stuck_after);
+    let stuck =
+        Stuck::new(service.log.clone(), journal, orders.clone(), reflection.clone(), service.clock(), after);
+    process.tasks().spawn_until_stop("stuck-orders", stuck.clone().watch(metrics.clone()));
     let api = Api {
         log: service.log.clone(),
         requests: service.requests(),
         orders,
         reflection,
         waiters,
+        stuck,
         windows: config.windows(),
         clock: service.clock(),
         metrics,

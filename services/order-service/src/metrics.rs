@@ -1,8 +1,12 @@
 //! Every metric of this service: names, labels and meaning.
 
+use events::Timestamp;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::domain::Counts;
+use crate::{
+    domain::Counts,
+    read_model::open::{OpenCount, Step},
+};
 
 /// Valid requests of callers, by `request` (`place`, `cancel`) and `outcome`: `stored`, `repeated` (stored before),
 /// `key_reused` (the idempotency key belongs to something else), `unavailable` (to be tried again).
@@ -11,6 +15,13 @@ const REQUESTS: &str = "order_requests_total";
 const WAITING: &str = "order_waiting_callers";
 /// Orders in the journal's state, by `state`: `awaiting`, `settled`; the same in every replica.
 const REMEMBERED: &str = "order_remembered";
+/// Orders that are not at their end, by `step` (`accepted`, `awaiting_stock`, `awaiting_payment`, `refund_pending`); of
+/// the accepted ones, which nobody has decided on for 5 s, at most the first 1,000 are counted. The same in every replica.
+const OPEN: &str = "orders_open";
+/// Those of them that have been so for longer than `STUCK_AFTER`, by `step`.
+const STUCK: &str = "orders_stuck";
+/// For how long the oldest of them has been so, in seconds, by `step`; 0 if there is none.
+const OLDEST: &str = "orders_oldest_open_age_seconds";
 /// Events the read model leaves out because it cannot read them.
 const SKIPPED: &str = "order_read_model_skipped_total";
 
@@ -20,6 +31,9 @@ pub struct Metrics {
     requests: IntCounterVec,
     waiting: IntGauge,
     remembered: IntGaugeVec,
+    open: IntGaugeVec,
+    stuck: IntGaugeVec,
+    oldest: IntGaugeVec,
     skipped: IntCounter,
 }
 
@@ -61,6 +75,18 @@ impl Metrics {
                 Opts::new(REMEMBERED, "Orders in the journal's state, by whether they are settled"),
                 &["state"],
             )?,
+            open: IntGaugeVec::new(
+                Opts::new(OPEN, "Orders that are not at their end, by the step they wait on"),
+                &["step"],
+            )?,
+            stuck: IntGaugeVec::new(
+                Opts::new(STUCK, "Orders that have not been at their end for too long, by step"),
+                &["step"],
+            )?,
+            oldest: IntGaugeVec::new(
+                Opts::new(OLDEST, "Age of the order that has been open for longest, by step"),
+                &["step"],
+            )?,
             skipped: IntCounter::new(
                 SKIPPED,
                 "Events the read model leaves out because it cannot read them",
@@ -69,6 +95,9 @@ impl Metrics {
         registry.register(Box::new(metrics.requests.clone()))?;
         registry.register(Box::new(metrics.waiting.clone()))?;
         registry.register(Box::new(metrics.remembered.clone()))?;
+        registry.register(Box::new(metrics.open.clone()))?;
+        registry.register(Box::new(metrics.stuck.clone()))?;
+        registry.register(Box::new(metrics.oldest.clone()))?;
         registry.register(Box::new(metrics.skipped.clone()))?;
         Ok(metrics)
     }
@@ -99,6 +128,15 @@ impl Metrics {
         };
         set("awaiting", counts.awaiting);
         set("settled", counts.settled);
+    }
+
+    /// What waits on a step; `None` if nothing does.
+    pub(crate) fn open(&self, step: Step, count: Option<OpenCount>, now: Timestamp) {
+        let labels = &[step.as_str()];
+        let age = count.map_or(0, |count| now.since(count.oldest).as_secs());
+        self.open.with_label_values(labels).set(count.map_or(0, |count| count.open));
+        self.stuck.with_label_values(labels).set(count.map_or(0, |count| count.stuck));
+        self.oldest.with_label_values(labels).set(i64::try_from(age).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn skipped(&self) {

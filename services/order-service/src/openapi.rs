@@ -53,6 +53,6 @@ mod tests {
     fn every_endpoint_is_described() {
         let description = crate::http::router().into_openapi();
         let paths: Vec<_> = description.paths.paths.keys().map(String::as_str).collect();
-        assert_eq!(paths, ["/orders", "/orders/{order_id}", "/orders/{order_id}/cancel"]);
+        assert_eq!(paths, ["/orders", "/orders/stuck", "/orders/{order_id}", "/orders/{order_id}/cancel"]);
     }
 }

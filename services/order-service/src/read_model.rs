@@ -1,5 +1,7 @@
 //! Reads the orders from SQL.
 
+pub mod open;
+
 use events::{Currency, Money, OrderId, Timestamp, TraceId};
 use projection::Store;
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};

@@ -85,6 +85,14 @@ impl Reflection {
         }
     }
 
+    /// The sequence of the last request about an order; 0 if there is none.
+    ///
+    /// # Errors
+    /// The broker is away.
+    pub async fn last_request(&self) -> Result<u64, Unavailable> {
+        self.requests.last().await
+    }
+
     /// Whether every order that the broker's deduplication may have forgotten can be read: what is not
     /// there then, and is no duplicate to the broker either, was never accepted.
     #[must_use]

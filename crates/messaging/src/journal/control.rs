@@ -34,12 +34,41 @@ pub enum Control {
         /// The writer's epoch.
         epoch: u64,
     },
+    /// An input became a dead letter instead of being decided on: it may be put back.
+    Parked {
+        /// The writer's epoch.
+        epoch: u64,
+        /// Which input.
+        #[serde(flatten)]
+        input: Place,
+    },
+    /// What was parked was put back, and the journal has consumed it: a second time would be a repetition.
+    PutBack {
+        /// The writer's epoch.
+        epoch: u64,
+        /// Which input it was when it was parked.
+        #[serde(flatten)]
+        input: Place,
+    },
+}
+
+/// Where an input stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The stream.
+    pub stream: String,
+    /// Its sequence there.
+    pub sequence: u64,
 }
 
 impl Control {
     fn epoch(&self) -> u64 {
         match self {
-            Self::Fence { epoch, .. } | Self::HandOver { epoch, .. } | Self::Checkpoint { epoch } => *epoch,
+            Self::Fence { epoch, .. }
+            | Self::HandOver { epoch, .. }
+            | Self::Checkpoint { epoch }
+            | Self::Parked { epoch, .. }
+            | Self::PutBack { epoch, .. } => *epoch,
         }
     }
 

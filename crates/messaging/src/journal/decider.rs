@@ -40,14 +40,15 @@ pub trait Decider: Send + Sync + 'static {
     /// The version of [`State`](Self::State)'s shape; a snapshot of another version is not read.
     const STATE_VERSION: u32;
 
-    /// Where inputs come from.
+    /// Where inputs come from. Every journal reads what was put back for it as well.
     fn inputs(&self) -> &'static [InputStream];
 
-    /// Reads an input by its type. `Ok(None)` when this type is no business of this journal.
+    /// Reads an input by its type, whichever stream it comes from: one that was parked and put back comes from
+    /// REDRIVE.
     ///
     /// # Errors
-    /// The input cannot be read; it becomes a dead letter.
-    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Option<Self::Input>, DecodeError>;
+    /// The input cannot be read, or its type is no business of this journal; it becomes a dead letter.
+    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Self::Input, DecodeError>;
 
     /// Reads one of the journal's own events back.
     ///
@@ -55,13 +56,15 @@ pub trait Decider: Send + Sync + 'static {
     /// The event cannot be read; this process must not lead the journal.
     fn read_event(&self, raw: &RawEnvelope<'_>) -> Result<Self::Event, DecodeError>;
 
-    /// What follows from an input: none if it changes nothing, at most 100 events; an input that leads
-    /// to more, or to a panic, becomes a dead letter.
+    /// What follows from an input: nothing if it changes nothing, at most 100 events of 512 KiB together; an
+    /// input that leads to more, or to a panic, becomes a dead letter. An input that is decided on again,
+    /// however much later, changes nothing more: it may have been put back although it was decided on.
     fn decide(&self, state: &Self::State, input: &Self::Input, meta: &Meta) -> Vec<Self::Event>;
 
     /// What follows from time having passed. Called about once a second by the leader, with the
-    /// broker's time, whatever the leader's own clock shows. Each event comes with the trace it belongs to; what is beyond
-    /// the first 100 is asked for again at the next tick.
+    /// broker's time, whatever the leader's own clock shows. Each event comes with the trace it belongs to; what
+    /// is beyond the first 100 is asked for again at the next tick. A tick that panics, or whose events are too
+    /// large, decides nothing and is counted; inputs are decided on all the same.
     fn tick(&self, state: &Self::State, now: Timestamp) -> Vec<(Self::Event, TraceId)>;
 
     /// Folds an event into the state.

@@ -1,8 +1,13 @@
 //! The fold of a journal: its state, and what else follows from its messages.
 
+use std::collections::BTreeSet;
+
 use events::{DecodeError, RawEnvelope};
 
-use super::{Decider, Meta, Positions, control::Control};
+use super::{
+    Decider, Meta, Positions,
+    control::{Control, Place},
+};
 use crate::{
     headers::{EPOCH, POSITIONS},
     log::Stored,
@@ -14,6 +19,8 @@ pub(super) struct Folded<S> {
     pub(super) state: S,
     /// How far the inputs are consumed.
     pub(super) positions: Positions,
+    /// Inputs that were parked and not put back since. Whatever else is put back was decided on.
+    pub(super) parked: BTreeSet<Place>,
     /// The epoch of the newest fence.
     pub(super) epoch: u64,
     /// Who set it.
@@ -56,8 +63,15 @@ pub(super) enum FoldError {
 
 impl<S: Default> Default for Folded<S> {
     fn default() -> Self {
-        let (positions, writer) = (Positions::default(), String::new());
-        Self { state: S::default(), positions, epoch: 0, writer, handed_over: false, sequence: 0 }
+        Self {
+            state: S::default(),
+            positions: Positions::default(),
+            parked: BTreeSet::new(),
+            epoch: 0,
+            writer: String::new(),
+            handed_over: false,
+            sequence: 0,
+        }
     }
 }
 
@@ -117,6 +131,108 @@ impl<S> Folded<S> {
             }
             Control::HandOver { .. } => self.handed_over = true,
             Control::Checkpoint { .. } => {}
+            Control::Parked { input, .. } => {
+                self.parked.insert(input.clone());
+            }
+            Control::PutBack { input, .. } => {
+                self.parked.remove(input);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use events::{Timestamp, TraceId, requests::Request};
+
+    use super::*;
+    use crate::{
+        headers::Headers,
+        journal::{InputStream, Meta},
+        log::Message,
+    };
+
+    const CONTROL: &str = "orders.control";
+
+    /// Has no events: journals of control messages are all these tests need.
+    struct Silent;
+
+    impl Decider for Silent {
+        type State = ();
+        type Input = ();
+        type Event = Request;
+
+        const STATE_VERSION: u32 = 1;
+
+        fn inputs(&self) -> &'static [InputStream] {
+            &[]
+        }
+
+        fn read_input(&self, _raw: &RawEnvelope<'_>) -> Result<(), DecodeError> {
+            Ok(())
+        }
+
+        fn read_event(&self, raw: &RawEnvelope<'_>) -> Result<Request, DecodeError> {
+            Err(DecodeError::UnknownType(raw.kind.clone().into_owned()))
+        }
+
+        fn decide(&self, (): &(), (): &(), _meta: &Meta) -> Vec<Request> {
+            Vec::new()
+        }
+
+        fn tick(&self, (): &(), _now: Timestamp) -> Vec<(Request, TraceId)> {
+            Vec::new()
+        }
+
+        fn evolve(&self, (): &mut (), _event: &Request, _meta: &Meta) {}
+    }
+
+    fn stored(sequence: u64, Message { subject, headers, payload }: Message) -> Stored {
+        Stored { sequence, timestamp: Timestamp::default(), subject, headers, payload }
+    }
+
+    fn fence(epoch: u64, sequence: u64) -> Stored {
+        let fence = Control::Fence { instance: format!("replica-{epoch}"), epoch };
+        stored(sequence, fence.message("ORDERS", CONTROL, sequence - 1, Timestamp::default()))
+    }
+
+    fn checkpoint(epoch: u64, sequence: u64) -> Stored {
+        let checkpoint = Control::Checkpoint { epoch };
+        let mut message = checkpoint.message("ORDERS", CONTROL, sequence - 1, Timestamp::default());
+        message.headers.set(POSITIONS, format!("REQUESTS={sequence}"));
+        stored(sequence, message)
+    }
+
+    fn fold(messages: &[Stored]) -> (Folded<()>, Vec<Result<Folding, FoldError>>) {
+        let mut folded = Folded::default();
+        let foldings = messages.iter().map(|message| folded.apply(&Silent, CONTROL, message)).collect();
+        (folded, foldings)
+    }
+
+    #[test]
+    fn a_fold_with_a_hole_is_no_fold() {
+        let (folded, foldings) = fold(&[fence(1, 1), checkpoint(1, 2), checkpoint(1, 5)]);
+        assert!(matches!(foldings[2], Err(FoldError::Gap { from: 3, to: 4 })), "{foldings:?}");
+        assert_eq!((folded.sequence, folded.positions.get("REQUESTS")), (2, 2));
+    }
+
+    #[test]
+    fn what_is_read_again_is_folded_once() {
+        let (folded, _) = fold(&[fence(1, 1), checkpoint(1, 2), checkpoint(1, 3), checkpoint(1, 2)]);
+        assert_eq!((folded.sequence, folded.positions.get("REQUESTS")), (3, 3));
+    }
+
+    /// Whoever writes under an epoch that is over, or has not begun, or under none, is not the writer.
+    #[test]
+    fn only_the_newest_epoch_writes() {
+        let mut nobody = checkpoint(2, 6);
+        nobody.headers = Headers::new();
+        let messages =
+            [fence(1, 1), fence(2, 2), checkpoint(1, 3), fence(2, 4), fence(4, 5), nobody, checkpoint(2, 7)];
+        let (folded, foldings) = fold(&messages);
+        let foreign = |folding: &Result<_, _>| matches!(folding, Ok(Folding::Foreign));
+        let foreign: Vec<_> = (1..).zip(&foldings).filter(|(_, f)| foreign(f)).map(|(n, _)| n).collect();
+        assert_eq!(foreign, [3, 5, 6]);
+        assert_eq!((folded.epoch, folded.sequence, folded.positions.get("REQUESTS")), (2, 7, 7));
     }
 }

@@ -11,14 +11,12 @@ use super::{
     control::Control,
     fence,
     fold::{Folded, Folding},
+    inputs::{self, Source},
 };
-use crate::log::{Beats, Log, Reader, Stored};
+use crate::log::{Beats, Log, Reader};
 
 /// Messages folded between two looks at everything else.
 const READ: usize = 1_000;
-
-/// Foreign messages remembered until somebody leads and parks them.
-const FOREIGN: usize = 1_000;
 
 /// How following ended.
 pub(super) enum Followed {
@@ -58,9 +56,10 @@ impl<L: Log, D: Decider> Journal<L, D> {
                             .apply(&*self.decider, self.config.control, &message)
                             .map_err(|error| self.broken(&error))?;
                         if folding == Folding::Foreign {
-                            self.foreign(message);
+                            self.foreign(message.sequence);
                         }
                     }
+                    self.forget_foreign(&folded.positions);
                 }
                 beat = beats.next() => {
                     if beat.epoch >= folded.epoch {
@@ -95,12 +94,12 @@ impl<L: Log, D: Decider> Journal<L, D> {
 
     /// The inputs are those that were read: none of them ends before its position.
     async fn inputs_reach(&self, positions: &Positions) -> Result<(), JournalError> {
-        for input in self.decider.inputs() {
-            let position = positions.get(input.stream);
+        for Source { stream, .. } in inputs::sources(&*self.decider, self.config.stream) {
+            let position = positions.get(stream);
             // A broker that cannot say now takes no fence either.
-            let Ok(extent) = self.log.extent(input.stream).await else { continue };
+            let Ok(extent) = self.log.extent(stream).await else { continue };
             if extent.last < position {
-                let (stream, last) = (input.stream, extent.last);
+                let last = extent.last;
                 let reason =
                     format!("its input {stream} ends at {last}, before what was read of it, {position}");
                 return Err(JournalError { journal: self.config.stream, reason });
@@ -109,10 +108,11 @@ impl<L: Log, D: Decider> Journal<L, D> {
         Ok(())
     }
 
-    /// Nobody leads: the journal is new, its writer handed over, or its writer was this very instance,
-    /// which cannot be running twice.
+    /// Nobody leads: the journal is new, its writer handed over, or its writer was this very process, or one
+    /// of its name, which cannot be running twice.
     fn free_to_take(&self, folded: &Folded<D::State>) -> bool {
-        folded.epoch == 0 || folded.handed_over || (self.by_name && folded.writer == self.config.instance)
+        let named = self.by_name && folded.writer == self.config.instance;
+        folded.epoch == 0 || folded.handed_over || named || self.led == Some(folded.epoch)
     }
 
     /// How long the leader may be silent. Differs between instances, so that they do not all try at once.
@@ -124,7 +124,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
     }
 
     /// Writes a fence right after the last message folded. Only one process can.
-    async fn take_over(&self, folded: &mut Folded<D::State>) -> bool {
+    async fn take_over(&mut self, folded: &mut Folded<D::State>) -> bool {
         let journal = self.config.stream;
         let fence = Control::Fence { instance: self.config.instance.clone(), epoch: folded.epoch + 1 };
         let message = fence.message(journal, self.config.control, folded.sequence, (self.config.clock)());
@@ -134,6 +134,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
             Ok(Ok(sequence)) => {
                 folded.turn(&fence);
                 folded.sequence = sequence;
+                self.led = Some(folded.epoch);
                 info!(journal, epoch = folded.epoch, sequence, "leading the journal");
                 self.count("took_over");
                 true
@@ -148,11 +149,15 @@ impl<L: Log, D: Decider> Journal<L, D> {
     }
 
     /// Remembers a message that is no part of the journal; whoever leads next parks it.
-    fn foreign(&mut self, message: Stored) {
-        let (journal, sequence) = (self.config.stream, message.sequence);
+    fn foreign(&mut self, sequence: u64) {
+        let journal = self.config.stream;
         warn!(journal, sequence, "a message that the journal's writer did not write is skipped");
-        self.foreign.push_back(message);
-        self.foreign.truncate(FOREIGN);
+        self.foreign.insert(sequence);
+    }
+
+    /// Forgets what a leader has parked: that is what the journal's position in its own stream tells.
+    fn forget_foreign(&mut self, positions: &Positions) {
+        self.foreign = self.foreign.split_off(&(positions.get(self.config.stream) + 1));
     }
 
     fn broken(&self, error: &super::fold::FoldError) -> JournalError {

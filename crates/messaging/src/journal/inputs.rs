@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use events::{DecodeError, RawEnvelope, Timestamp};
+use events::{RawEnvelope, Timestamp};
 use tokio::{sync::mpsc, task::JoinSet};
-use tracing::error;
+use tracing::warn;
 use uuid::Uuid;
 
-use super::{Decider, Positions};
+use super::{Decider, Positions, contain::contain, control::Place};
 use crate::{
+    dead_letter::{Cause, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, chain},
     log::{Log, Reader, Stored},
+    topology::REDRIVE,
     trace::{self, TraceContext},
 };
 
@@ -18,10 +20,28 @@ const READ: usize = 256;
 /// Batches that may wait for the leader; beyond that the readers wait.
 const AHEAD: usize = 8;
 
+/// Where a journal's inputs come from.
+pub(super) struct Source {
+    pub(super) stream: &'static str,
+    subjects: Vec<String>,
+}
+
+/// The inputs that the decider names, and those that were parked and put back for this journal.
+pub(super) fn sources<D: Decider>(decider: &D, journal: &str) -> Vec<Source> {
+    let named = decider.inputs().iter().map(|input| Source {
+        stream: input.stream,
+        subjects: input.subjects.iter().map(|&subject| subject.to_owned()).collect(),
+    });
+    let put_back = Source { stream: REDRIVE, subjects: vec![format!("redrive.{journal}")] };
+    named.chain([put_back]).collect()
+}
+
 /// An input, decoded but not decided on.
 pub(super) struct Input<I> {
     pub(super) stream: &'static str,
     pub(super) sequence: u64,
+    /// Which input it was when it was parked, if it was put back.
+    pub(super) original: Option<Place>,
     pub(super) content: Content<I>,
 }
 
@@ -29,10 +49,8 @@ pub(super) struct Input<I> {
 pub(super) enum Content<I> {
     /// Something to decide on.
     Decide { input: I, at: Timestamp, id: Uuid, trace: TraceContext, kind: String, aggregate: String },
-    /// No business of this journal.
-    Ignored,
     /// Not to be read; it goes to the dead letters.
-    Undecodable { message: Box<Stored>, error: DecodeError },
+    Unreadable { message: Box<Stored>, cause: Cause, error: String },
 }
 
 /// Reads every input stream of a decider from its position, until dropped.
@@ -46,20 +64,22 @@ impl<I: Send + 'static> Inputs<I> {
     pub(super) fn open<L: Log, D: Decider<Input = I>>(
         log: &L,
         decider: &Arc<D>,
+        journal: &'static str,
         positions: &Positions,
     ) -> Self {
         let (sender, batches) = mpsc::channel(AHEAD);
         let mut readers = JoinSet::new();
-        for source in decider.inputs() {
-            let position = positions.get(source.stream);
-            let mut reader = log.read(source.stream, source.subjects, position);
+        for Source { stream, subjects } in sources(&**decider, journal) {
+            let subjects: Vec<_> = subjects.iter().map(String::as_str).collect();
+            let position = positions.get(stream);
+            let mut reader = log.read(stream, &subjects, position);
             let (log, decider, sender) = (log.clone(), Arc::clone(decider), sender.clone());
             readers.spawn(async move {
-                report_gap(&log, source.stream, position).await;
+                report_gap(&log, stream, position).await;
                 loop {
                     let messages = reader.next_batch(READ).await;
-                    let inputs = messages.into_iter().map(|m| decode(&*decider, source.stream, m)).collect();
-                    if sender.send(inputs).await.is_err() {
+                    let inputs = messages.into_iter().map(|message| decode(&*decider, stream, message));
+                    if sender.send(inputs.collect()).await.is_err() {
                         break;
                     }
                 }
@@ -77,28 +97,57 @@ impl<I: Send + 'static> Inputs<I> {
     }
 }
 
-/// Says loudly if inputs have aged out before anybody decided on them.
+/// Says so if messages have aged out that came after the position. Those of other subjects never move it,
+/// so this need not be a loss; whoever stopped the fleet for longer than the streams keep must know.
 async fn report_gap<L: Log>(log: &L, stream: &str, position: u64) {
     if let Ok(extent) = log.extent(stream).await
         && extent.first > position + 1
     {
-        error!(stream, from = position + 1, to = extent.first - 1, "inputs aged out undecided");
+        let (from, to) = (position + 1, extent.first - 1);
+        warn!(stream, from, to, "messages aged out; inputs among them were never decided on");
     }
 }
 
 fn decode<D: Decider>(decider: &D, stream: &'static str, message: Stored) -> Input<D::Input> {
     let sequence = message.sequence;
-    let decoded = RawEnvelope::parse(&message.payload).and_then(|raw| {
-        let Some(input) = decider.read_input(&raw)? else { return Ok(Content::Ignored) };
-        Ok(Content::Decide {
-            input,
-            at: message.timestamp,
-            id: raw.id,
-            trace: trace::of_message(&message, raw.trace_id),
-            kind: raw.kind.into_owned(),
-            aggregate: raw.aggregate_id.into_owned(),
-        })
+    let original = original(&message).filter(|_| stream == REDRIVE);
+    let content = read(decider, stream, &message).unwrap_or_else(|(cause, error)| Content::Unreadable {
+        message: Box::new(message),
+        cause,
+        error,
     });
-    let content = decoded.unwrap_or_else(|error| Content::Undecodable { message: Box::new(message), error });
-    Input { stream, sequence, content }
+    Input { stream, sequence, original, content }
+}
+
+fn original(message: &Stored) -> Option<Place> {
+    let stream = message.headers.get(ORIGINAL_STREAM)?.to_owned();
+    Some(Place { stream, sequence: message.headers.get(ORIGINAL_SEQUENCE)?.parse().ok()? })
+}
+
+fn read<D: Decider>(
+    decider: &D,
+    stream: &str,
+    message: &Stored,
+) -> Result<Content<D::Input>, (Cause, String)> {
+    if stream == REDRIVE && original(message).is_none() {
+        return Err((Cause::Undecodable, "it does not say where it stood before".to_owned()));
+    }
+    let undecodable = |error| (Cause::Undecodable, chain(&error));
+    let raw = RawEnvelope::parse(&message.payload).map_err(undecodable)?;
+    // What was put back stands under the journal's name; elsewhere a subject that is not the type is a lie,
+    // and the other readers of the stream would not have seen it as what it says it is.
+    if stream != REDRIVE && raw.kind != message.subject {
+        return Err((Cause::Undecodable, format!("its type `{}` is not its subject", raw.kind)));
+    }
+    let input = contain(|| decider.read_input(&raw))
+        .map_err(|panic| (Cause::Panicked, format!("reading it {panic}")))?
+        .map_err(undecodable)?;
+    Ok(Content::Decide {
+        input,
+        at: message.timestamp,
+        id: raw.id,
+        trace: trace::of_message(message, raw.trace_id),
+        kind: raw.kind.into_owned(),
+        aggregate: raw.aggregate_id.into_owned(),
+    })
 }

@@ -2,32 +2,36 @@
 
 mod commit;
 mod park;
+mod time;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
 
-use events::Timestamp;
 use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{
     Decider, Journal, Positions, Role,
+    control::Place,
     fence::Lost,
     fold::Folded,
     inputs::{Content, Input, Inputs},
-    tentative::{self, Cause, MAX_EVENTS, Panicked, Pending},
+    tentative::{Cause, Pending, Tentative, Undecided},
 };
 use crate::{
     commit::MAX_BATCH,
-    dead_letter::{Cause as ParkedFor, chain},
+    dead_letter::Cause as ParkedFor,
     log::{Beat, Beats, Log},
-    trace::TraceContext,
 };
 
-use self::commit::{UnderWay, committed};
+use self::{
+    commit::{UnderWay, committed},
+    park::{Parking, parked},
+    time::BrokerClock,
+};
 
 /// Inputs decided on between two looks at everything else.
 const AHEAD: usize = 4 * MAX_BATCH;
@@ -38,8 +42,10 @@ pub(super) enum Led {
     HandedOver,
     /// Somebody else writes the journal.
     Lost,
-    /// The decider panicked on this input; the state is to be rebuilt without it.
-    Poisoned { stream: &'static str, sequence: u64 },
+    /// Folding the outcome of this input panicked; the state is to be rebuilt without it.
+    Poisoned { stream: &'static str, sequence: u64, error: String },
+    /// Folding what followed from time having passed panicked; the state is to be rebuilt.
+    TickBroke,
 }
 
 /// A leader's turn.
@@ -53,12 +59,17 @@ struct Turn<'a, L, D: Decider> {
     pending: Pending,
     under_way: Option<UnderWay>,
     backlog: VecDeque<Input<D::Input>>,
+    /// An input that becomes a dead letter; nothing is decided until it is one.
+    parking: Option<Parking>,
+    /// A message that becomes one without being an input.
+    parking_foreign: Option<Parking>,
     /// When the commit may start, while waiting for company.
     linger_until: Option<Instant>,
     /// Positions moved since this time without being written down.
     unwritten_since: Option<Instant>,
-    /// What the broker's clock showed at some moment; `None` until it could be asked.
-    broker_clock: Option<(Timestamp, Instant)>,
+    clock: BrokerClock,
+    /// A tick has failed; that was said.
+    tick_failed: bool,
     snapshot_due: bool,
     snapshot_sequence: u64,
     snapshots: JoinSet<()>,
@@ -68,6 +79,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
     /// Leads until told to stop or until somebody else does.
     pub(super) async fn lead(&mut self, folded: Folded<D::State>, stop: &CancellationToken) -> Led {
         let (committed, positions) = (folded.sequence, folded.positions.clone());
+        let clock = BrokerClock::ask(self.log.clone(), self.config.stream, committed);
         let mut turn = Turn {
             journal: self,
             folded,
@@ -76,9 +88,12 @@ impl<L: Log, D: Decider> Journal<L, D> {
             pending: Pending::default(),
             under_way: None,
             backlog: VecDeque::new(),
+            parking: None,
+            parking_foreign: None,
             linger_until: None,
             unwritten_since: None,
-            broker_clock: None,
+            clock,
+            tick_failed: false,
             snapshot_due: false,
             snapshot_sequence: committed,
             snapshots: JoinSet::new(),
@@ -93,15 +108,15 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     async fn run(&mut self, stop: &CancellationToken) -> Led {
         let config = self.journal.config.clone();
         let decider = self.journal.shared_decider();
-        self.park_foreign().await;
-        let mut inputs = Inputs::open(&self.journal.log, &decider, &self.folded.positions);
+        let mut inputs = Inputs::open(&self.journal.log, &decider, config.stream, &self.folded.positions);
         let mut beats = self.journal.log.beats(config.stream);
         let mut beat = every(config.beat);
         let mut tick = every(std::time::Duration::from_secs(1));
         let mut snapshot = every(config.snapshot_interval);
         snapshot.reset();
         loop {
-            if let Err(led) = self.decide_backlog(&decider).await {
+            self.park_foreign();
+            if let Err(led) = self.decide_backlog(&decider) {
                 return led;
             }
             self.snapshot_if_due();
@@ -117,58 +132,85 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                     self.journal.config.linger.note(batch.len(), Instant::now());
                     self.backlog.extend(batch);
                 }
+                () = parked(&mut self.parking) => self.input_parked(),
+                () = parked(&mut self.parking_foreign) => self.foreign_parked(),
+                () = self.clock.told() => {}
                 () = sleep_until(wake) => {}
                 query = Journal::<L, D>::next_query(&mut self.journal.queries) => self.answer(query),
-                _ = tick.tick() => if let Some(now) = self.broker_time().await {
-                    self.tick(&decider, now);
+                _ = tick.tick() => if let Err(led) = self.tick(&decider) {
+                    return led;
                 },
                 _ = beat.tick() => self.beat().await,
                 heard = beats.next() => if heard.epoch > self.folded.epoch {
                     return Led::Lost;
                 },
-                _ = snapshot.tick() => self.snapshot_due |= self.committed > self.snapshot_sequence,
+                _ = snapshot.tick() => self.want_snapshot(1),
                 () = stop.cancelled() => return self.hand_over().await,
             }
         }
     }
 
     /// Decides on what has been read, as far as the next commit has room.
-    async fn decide_backlog(&mut self, decider: &Arc<D>) -> Result<(), Led> {
-        while !self.snapshot_due && self.has_room() {
+    fn decide_backlog(&mut self, decider: &D) -> Result<(), Led> {
+        while self.parking.is_none() && !self.snapshot_due && self.has_room() {
             let Some(input) = self.backlog.pop_front() else { break };
-            let (stream, sequence) = (input.stream, input.sequence);
-            if sequence <= self.folded.positions.get(stream) {
+            let place = (input.stream, input.sequence);
+            if input.sequence <= self.folded.positions.get(input.stream) {
                 continue;
             }
-            let before = self.pending.messages.len();
+            let original = input.original;
+            if original.as_ref().is_some_and(|original| !self.folded.parked.contains(original)) {
+                warn!(sequence = place.1, ?original, "what was put back is not parked: it was decided on");
+                self.pass(place.0, place.1, None);
+                continue;
+            }
+            if let Some(error) = self.journal.poisoned.get(&place).cloned() {
+                self.park_input(place, original, None, ParkedFor::Panicked, error);
+                continue;
+            }
             match input.content {
-                Content::Ignored => {}
-                Content::Undecodable { message, error } => {
-                    self.park(stream, &message, ParkedFor::Undecodable, chain(&error)).await;
-                }
-                Content::Decide { .. } if self.journal.poisoned.contains(&(stream, sequence)) => {
-                    self.park_poisoned(stream, sequence).await;
+                Content::Unreadable { message, cause, error } => {
+                    self.park_input(place, original, Some(*message), cause, error);
                 }
                 Content::Decide { input, at, id, trace, kind, aggregate } => {
-                    let name = format!("{stream}:{sequence}");
-                    let cause = Cause { name: &name, id, at, trace: &trace };
-                    let journal = self.journal.config.stream;
-                    let (folded, pending) = (&mut self.folded, &mut self.pending);
-                    let about = (kind.as_str(), aggregate.as_str());
-                    tentative::decide(&**decider, journal, folded, &input, &cause, about, pending).map_err(
-                        |Panicked| {
-                            error!(journal, stream, sequence, "deciding on an input panicked");
-                            Led::Poisoned { stream, sequence }
-                        },
-                    )?;
+                    let name = format!("{}:{}", place.0, place.1);
+                    let (cause, about) = (Cause { name: &name, id, at }, (kind.as_str(), aggregate.as_str()));
+                    let decided = self.tentative(decider).decide(&input, &cause, &trace, about);
+                    self.take_note(place, original, decided)?;
                 }
-            }
-            self.folded.positions.set(stream, sequence);
-            if self.pending.messages.len() == before {
-                self.unwritten_since.get_or_insert_with(Instant::now);
             }
         }
         self.checkpoint_if_due();
+        Ok(())
+    }
+
+    fn tentative<'t>(&'t mut self, decider: &'t D) -> Tentative<'t, D> {
+        let journal = self.journal.config.stream;
+        Tentative { decider, journal, folded: &mut self.folded, pending: &mut self.pending }
+    }
+
+    /// Moves past an input that was decided on, or sees to it that nobody tries again.
+    fn take_note(
+        &mut self,
+        (stream, sequence): (&'static str, u64),
+        original: Option<Place>,
+        decided: Result<(), Undecided>,
+    ) -> Result<(), Led> {
+        let journal = self.journal.config.stream;
+        match decided {
+            Ok(()) => self.pass(stream, sequence, original),
+            Err(Undecided::Hopeless(why)) => {
+                error!(journal, stream, sequence, why, "an input cannot be decided on");
+                self.park_input((stream, sequence), original, None, ParkedFor::Panicked, why);
+            }
+            Err(Undecided::Broken(error)) => {
+                error!(
+                    journal,
+                    stream, sequence, error, "an input cannot be decided on; rebuilding the state"
+                );
+                return Err(Led::Poisoned { stream, sequence, error });
+            }
+        }
         Ok(())
     }
 
@@ -187,36 +229,32 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         }
     }
 
-    /// The broker's time, which is the one time of all replicas: told by the last message of the journal that
-    /// this process has written, and by the time since.
-    async fn broker_time(&mut self) -> Option<Timestamp> {
-        if self.broker_clock.is_none() {
-            let (asked, journal) = (Instant::now(), self.journal.config.stream);
-            let last = self.journal.log.get(journal, self.committed).await;
-            self.broker_clock = last.ok().flatten().map(|message| (message.timestamp, asked));
+    /// What follows from time having passed, once the broker could be asked for it.
+    fn tick(&mut self, decider: &D) -> Result<(), Led> {
+        let Some(now) = self.clock.now() else { return Ok(()) };
+        if self.snapshot_due || self.journal.no_ticks || !self.has_room() {
+            return Ok(());
         }
-        self.broker_clock.map(|(at, since)| at.after(since.elapsed()))
-    }
-
-    fn tick(&mut self, decider: &D, now: Timestamp) {
-        if self.snapshot_due || !self.has_room() {
-            return;
-        }
-        let events = decider.tick(&self.folded.state, now);
+        let journal = self.journal.config.stream;
         let name = format!("tick:{}:{}", self.folded.epoch, now.0);
-        for (index, (event, trace_id)) in events.into_iter().take(MAX_EVENTS).enumerate() {
-            let trace = TraceContext::unsampled(trace_id);
-            let id = events::ids::derive(&[self.journal.config.stream, &name]);
-            let cause = Cause { name: &name, id, at: now, trace: &trace };
-            let message = tentative::record(
-                decider,
-                self.journal.config.stream,
-                &mut self.folded,
-                &event,
-                &cause,
-                index,
-            );
-            self.pending.messages.push(message);
+        let cause = Cause { name: &name, id: events::ids::derive(&[journal, &name]), at: now };
+        let ticked = self.tentative(decider).tick(&cause);
+        let Err(undecided) = ticked else { return Ok(()) };
+        self.journal.metrics.failed_ticks.with_label_values(&[journal]).inc();
+        match undecided {
+            Undecided::Hopeless(why) => {
+                if !std::mem::replace(&mut self.tick_failed, true) {
+                    error!(
+                        journal,
+                        why, "nothing expires while this lasts; inputs are decided on all the same"
+                    );
+                }
+                Ok(())
+            }
+            Undecided::Broken(why) => {
+                error!(journal, why, "nothing expires until another process leads the journal");
+                Err(Led::TickBroke)
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! stream's last sequence. There is no lock service: beats only hint who leads, the log's own sequence
 //! decides who may write. What the decider decides is the owning service's business.
 
+mod contain;
 mod control;
 mod decider;
 mod fence;
@@ -18,7 +19,7 @@ mod snapshot;
 mod tentative;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -27,19 +28,13 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{
-    clock::Clock,
-    commit::Linger,
-    dead_letter::DeadLetters,
-    log::{Log, Stored},
-    metrics::Metrics,
-};
+use crate::{clock::Clock, commit::Linger, dead_letter::DeadLetters, log::Log, metrics::Metrics};
 use fold::Folded;
 use follow::Followed;
 use handle::Query;
 use lead::Led;
 
-pub use control::Control;
+pub use control::{Control, Place};
 pub use decider::{Decider, InputStream, Meta};
 pub use handle::{JournalHandle, JournalStatus, Role};
 pub use positions::Positions;
@@ -111,10 +106,15 @@ pub struct Journal<L, D: Decider> {
     /// Whoever bears this instance's name is taken to be this very process's past. Not so once the
     /// journal was lost: then it may be a second process of the same name.
     by_name: bool,
-    /// Inputs that made the decider panic; they are parked instead of decided on.
-    poisoned: HashSet<(&'static str, u64)>,
-    /// Messages in the stream that are no part of the journal, to be parked.
-    foreign: VecDeque<Stored>,
+    /// The epoch under which this process last led. Nobody else ever leads under it: who loses the journal to a
+    /// message that no leader wrote may take it again at once.
+    led: Option<u64>,
+    /// Inputs whose outcome cannot be folded, and why; they are parked instead of decided on.
+    poisoned: HashMap<(&'static str, u64), String>,
+    /// Ticks make the fold panic, so there are none until this process is replaced.
+    no_ticks: bool,
+    /// Messages in the stream that are no part of the journal and, as far as is known, not parked.
+    foreign: BTreeSet<u64>,
 }
 
 impl<L: Log, D: Decider> Journal<L, D> {
@@ -129,7 +129,6 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let (ask, queries) = mpsc::channel(QUERIES);
         let (status, watching) = watch::channel(JournalStatus::starting());
         let decider = Arc::new(decider);
-        let (poisoned, foreign) = (HashSet::new(), VecDeque::new());
         let journal = Self {
             log,
             decider,
@@ -139,8 +138,10 @@ impl<L: Log, D: Decider> Journal<L, D> {
             queries,
             status,
             by_name: true,
-            poisoned,
-            foreign,
+            led: None,
+            poisoned: HashMap::new(),
+            no_ticks: false,
+            foreign: BTreeSet::new(),
         };
         (journal, JournalHandle::new(ask, watching))
     }
@@ -171,9 +172,10 @@ impl<L: Log, D: Decider> Journal<L, D> {
                     self.count("lost");
                     self.by_name = false;
                 }
-                Led::Poisoned { stream, sequence } => {
-                    self.poisoned.insert((stream, sequence));
+                Led::Poisoned { stream, sequence, error } => {
+                    self.poisoned.insert((stream, sequence), error);
                 }
+                Led::TickBroke => self.no_ticks = true,
             }
         }
     }

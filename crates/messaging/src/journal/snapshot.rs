@@ -1,14 +1,16 @@
 //! Snapshots: the fold as of a sequence, so that a start need not read the journal from its beginning.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use super::{Decider, Positions, fold::Folded};
+use super::{Decider, Positions, control::Place, fold::Folded};
 use crate::log::{Log, Unavailable};
 
 /// The version of the snapshot's own layout.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// How many snapshots of a journal are kept: an unreadable one falls back to the one before.
 const KEEP: usize = 3;
 /// Length of the hex digest and the line end before the body.
@@ -23,6 +25,7 @@ struct Snapshot<S> {
     epoch: u64,
     writer: String,
     positions: Positions,
+    parked: BTreeSet<Place>,
     state: S,
 }
 
@@ -38,6 +41,7 @@ pub(super) fn encode<D: Decider>(
         epoch: folded.epoch,
         writer: folded.writer.clone(),
         positions: folded.positions.clone(),
+        parked: folded.parked.clone(),
         state: &folded.state,
     };
     let json = serde_json::to_vec(&snapshot)?;
@@ -66,6 +70,7 @@ fn decode<D: Decider>(body: &[u8]) -> Result<Folded<D::State>, String> {
     Ok(Folded {
         state: snapshot.state,
         positions: snapshot.positions,
+        parked: snapshot.parked,
         epoch: snapshot.epoch,
         writer: snapshot.writer,
         handed_over: false,

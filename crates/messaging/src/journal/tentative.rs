@@ -1,16 +1,13 @@
 //! Deciding ahead: events that follow from inputs, folded into the leader's state before they are
 //! committed. If the commit is lost, so is this state.
 
-use std::{
-    borrow::Cow,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::borrow::Cow;
 
-use events::{Envelope, StreamEvent, Timestamp, ids};
+use events::{Envelope, StreamEvent, Timestamp, TraceId, ids};
 use tracing::{Span, info_span};
 use uuid::Uuid;
 
-use super::{Decider, Meta, fold::Folded, handle::Answer};
+use super::{Decider, Meta, contain::contain, fold::Folded, handle::Answer};
 use crate::{
     headers::{CONTENT_TYPE, EPOCH, Headers, JSON, POSITIONS},
     log::Message,
@@ -19,6 +16,9 @@ use crate::{
 
 /// Most events that one input may lead to.
 pub(super) const MAX_EVENTS: usize = 100;
+/// Most bytes of all of them together. A commit with a message that the broker will not take would be
+/// tried for ever, and nothing would move until then.
+const MAX_BYTES: usize = 512 * 1024;
 
 /// Where an event comes from: everything its envelope says that its payload does not.
 pub(super) struct Cause<'a> {
@@ -26,11 +26,16 @@ pub(super) struct Cause<'a> {
     pub(super) name: &'a str,
     pub(super) id: Uuid,
     pub(super) at: Timestamp,
-    pub(super) trace: &'a TraceContext,
 }
 
-/// The decider panicked on an input.
-pub(super) struct Panicked;
+/// Why nothing was decided; what was pending before still is.
+#[derive(Debug)]
+pub(super) enum Undecided {
+    /// The rules cannot cope with it. The state is as it was.
+    Hopeless(String),
+    /// Folding the outcome panicked. The state is in pieces.
+    Broken(String),
+}
 
 /// What is decided and will go out with the next commit.
 #[derive(Default)]
@@ -45,7 +50,7 @@ pub(super) struct Pending {
 impl Pending {
     /// Bytes of the bodies.
     pub(super) fn bytes(&self) -> usize {
-        self.messages.iter().map(|message| message.payload.len()).sum()
+        bytes(&self.messages)
     }
 
     /// Writes the positions on the last message, so that they are committed with the events.
@@ -56,57 +61,103 @@ impl Pending {
     }
 }
 
-/// Decides on an input and folds the outcome into the state.
-pub(super) fn decide<D: Decider>(
-    decider: &D,
-    journal: &'static str,
-    folded: &mut Folded<D::State>,
-    input: &D::Input,
-    cause: &Cause<'_>,
-    about: (&str, &str),
-    pending: &mut Pending,
-) -> Result<(), Panicked> {
-    let span = input_span(cause.trace, about);
-    let trace = trace::continue_in(&span, cause.trace);
-    let meta = Meta { id: cause.id, at: cause.at, trace_id: cause.trace.trace_id };
-    let decided = catch_unwind(AssertUnwindSafe(|| {
-        let events = decider.decide(&folded.state, input, &meta);
-        assert!(events.len() <= MAX_EVENTS, "more events than fit a commit");
-        let cause = Cause { trace: &trace, ..*cause };
-        for (index, event) in events.into_iter().enumerate() {
-            pending.messages.push(record(decider, journal, folded, &event, &cause, index));
-        }
-    }));
-    pending.spans.push(span);
-    decided.map_err(|_panic| Panicked)
+fn bytes(messages: &[Message]) -> usize {
+    messages.iter().map(|message| message.payload.len()).sum()
 }
 
-/// Folds an event in, and gives the message that will store it.
-pub(super) fn record<D: Decider>(
-    decider: &D,
+/// Decides on ahead of commits, in the state of one leader's turn.
+pub(super) struct Tentative<'a, D: Decider> {
+    pub(super) decider: &'a D,
+    pub(super) journal: &'static str,
+    pub(super) folded: &'a mut Folded<D::State>,
+    pub(super) pending: &'a mut Pending,
+}
+
+impl<D: Decider> Tentative<'_, D> {
+    /// Decides on an input and folds the outcome into the state; `about` is its type and what it is about.
+    pub(super) fn decide(
+        &mut self,
+        input: &D::Input,
+        cause: &Cause<'_>,
+        trace: &TraceContext,
+        about: (&str, &str),
+    ) -> Result<(), Undecided> {
+        let span = input_span(trace, about);
+        let continued = trace::continue_in(&span, trace);
+        let meta = Meta { id: cause.id, at: cause.at, trace_id: trace.trace_id };
+        let decided = contain(|| self.decider.decide(&self.folded.state, input, &meta));
+        let events = decided.map_err(|panic| Undecided::Hopeless(format!("deciding on it {panic}")))?;
+        if events.len() > MAX_EVENTS {
+            let why = format!("{} events follow from it, at most {MAX_EVENTS} may", events.len());
+            return Err(Undecided::Hopeless(why));
+        }
+        let events: Vec<_> = events.into_iter().map(|event| (event, continued.clone())).collect();
+        self.record(&events, cause)?;
+        self.pending.spans.push(span);
+        Ok(())
+    }
+
+    /// Decides on time having passed. What is beyond the most events is decided at the next tick.
+    pub(super) fn tick(&mut self, cause: &Cause<'_>) -> Result<(), Undecided> {
+        let decided = contain(|| self.decider.tick(&self.folded.state, cause.at));
+        let events = decided.map_err(|panic| Undecided::Hopeless(format!("the tick {panic}")))?;
+        let traced = |(event, trace_id): (D::Event, TraceId)| (event, TraceContext::unsampled(trace_id));
+        let events: Vec<_> = events.into_iter().take(MAX_EVENTS).map(traced).collect();
+        self.record(&events, cause)
+    }
+
+    /// Folds events in, and keeps the messages that will store them; all or none.
+    fn record(&mut self, events: &[(D::Event, TraceContext)], cause: &Cause<'_>) -> Result<(), Undecided> {
+        let (journal, epoch) = (self.journal, self.folded.epoch);
+        let write = || {
+            let each = events.iter().enumerate();
+            each.map(|(index, (event, trace))| message(event, journal, epoch, cause, trace, index)).collect()
+        };
+        let written: Result<(Vec<_>, Vec<_>), _> = contain(write);
+        let (metas, messages) =
+            written.map_err(|panic| Undecided::Hopeless(format!("writing its outcome {panic}")))?;
+        let bytes = bytes(&messages);
+        if bytes > MAX_BYTES {
+            let why = format!("its outcome has {bytes} bytes, at most {MAX_BYTES} are stored together");
+            return Err(Undecided::Hopeless(why));
+        }
+        let state = &mut self.folded.state;
+        let fold = || {
+            for ((event, _trace), meta) in events.iter().zip(&metas) {
+                self.decider.evolve(state, event, meta);
+            }
+        };
+        contain(fold).map_err(|panic| Undecided::Broken(format!("folding its outcome {panic}")))?;
+        self.pending.messages.extend(messages);
+        Ok(())
+    }
+}
+
+/// The message that will store an event, and what is known of the event beside its payload.
+fn message<E: StreamEvent>(
+    event: &E,
     journal: &str,
-    folded: &mut Folded<D::State>,
-    event: &D::Event,
+    epoch: u64,
     cause: &Cause<'_>,
+    trace: &TraceContext,
     index: usize,
-) -> Message {
+) -> (Meta, Message) {
     let envelope = Envelope {
         id: ids::derive(&[journal, cause.name, &index.to_string()]),
         kind: Cow::Borrowed(event.kind()),
         version: event.version(),
         aggregate_id: Cow::Owned(event.aggregate_id()),
         timestamp: cause.at,
-        trace_id: cause.trace.trace_id,
+        trace_id: trace.trace_id,
         causation_id: cause.id,
         data: event,
     };
-    let meta = Meta { id: envelope.id, at: cause.at, trace_id: cause.trace.trace_id };
-    decider.evolve(&mut folded.state, event, &meta);
+    let meta = Meta { id: envelope.id, at: cause.at, trace_id: trace.trace_id };
     let mut headers = Headers::new();
     headers.set(CONTENT_TYPE, JSON);
-    headers.set(EPOCH, folded.epoch.to_string());
-    cause.trace.inject(&mut headers);
-    Message { subject: event.kind().to_owned(), headers, payload: envelope.to_body().into() }
+    headers.set(EPOCH, epoch.to_string());
+    trace.inject(&mut headers);
+    (meta, Message { subject: event.kind().to_owned(), headers, payload: envelope.to_body().into() })
 }
 
 /// The span of one input, where somebody records its trace; none otherwise, because there are many.

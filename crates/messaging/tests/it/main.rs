@@ -3,6 +3,13 @@
 
 mod commit;
 mod journal;
+mod journal_contained;
+mod journal_crashes;
+mod journal_faults;
+mod journal_foreign;
+mod journal_parking;
+mod journal_redrive;
+mod journal_trust;
 mod log;
 mod remade;
 mod support;

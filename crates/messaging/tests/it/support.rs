@@ -13,6 +13,7 @@ use messaging::{
     topology::{self, TopologyOptions},
     trace::TraceContext,
 };
+use prometheus::Registry;
 use serde::{Deserialize, Serialize};
 use testkit::{Broker, eventually};
 use tokio::task::JoinSet;
@@ -47,7 +48,7 @@ impl EventData for Added {
     const VERSION: u32 = 1;
 
     fn aggregate_id(&self) -> String {
-        "sum".to_owned()
+        if self.number == TOO_LARGE { "9".repeat(512 * 1024) } else { "sum".to_owned() }
     }
 }
 
@@ -72,7 +73,19 @@ impl StreamEvent for Added {
 /// Asks the adder what time it is: it adds that, in microseconds, at its next tick.
 pub(crate) const WHAT_TIME: u64 = 60;
 
-/// Adds every number, however often it is asked to; nothing follows from 0, and 13 makes it panic.
+/// Numbers that the rules cannot cope with: reading, deciding on, or folding them panics, or too much follows.
+pub(crate) const UNREADABLE: u64 = 9_001;
+pub(crate) const UNLUCKY: u64 = 13;
+pub(crate) const UNFOLDABLE: u64 = 9_002;
+pub(crate) const TOO_MANY: u64 = 9_003;
+pub(crate) const TOO_LARGE: u64 = 9_004;
+/// Numbers after which ticks panic, lead to something that cannot be folded, or to [`TICKS`] times the next number.
+pub(crate) const TICKS_PANIC: u64 = 9_005;
+pub(crate) const TICKS_BREAK: u64 = 9_006;
+pub(crate) const TICKS_A_LOT: u64 = 9_007;
+pub(crate) const TICKS: u32 = 250;
+
+/// Adds every number, however often it is asked to; nothing follows from 0.
 pub(crate) struct Adder;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -100,8 +113,10 @@ impl Decider for Adder {
         &[InputStream { stream: "REQUESTS", subjects: &["requests.order.>"] }]
     }
 
-    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Option<Add>, DecodeError> {
-        raw.decode_as().map(Some)
+    fn read_input(&self, raw: &RawEnvelope<'_>) -> Result<Add, DecodeError> {
+        let add: Add = raw.decode_as()?;
+        assert_ne!(add.number, UNREADABLE, "a number nobody can read");
+        Ok(add)
     }
 
     fn read_event(&self, raw: &RawEnvelope<'_>) -> Result<Added, DecodeError> {
@@ -109,19 +124,34 @@ impl Decider for Adder {
     }
 
     fn decide(&self, _state: &Sum, input: &Add, _meta: &Meta) -> Vec<Added> {
-        assert_ne!(input.number, 13, "an unlucky number");
         // No look at the state: an input that is decided on twice must be seen in the sum.
-        (input.number != 0).then_some(Added { number: input.number }).into_iter().collect()
+        match input.number {
+            0 => Vec::new(),
+            UNLUCKY => panic!("an unlucky number"),
+            TOO_MANY => vec![Added { number: TOO_MANY }; 101],
+            number => vec![Added { number }],
+        }
     }
 
     fn tick(&self, state: &Sum, now: Timestamp) -> Vec<(Added, TraceId)> {
-        let asked = state.times.contains_key(&WHAT_TIME) && state.told_time().is_none();
-        let time = Added { number: now.0.unsigned_abs() };
-        asked.then_some((time, TraceId([1; 16]))).into_iter().collect()
+        let times = |number| state.times.get(&number).copied().unwrap_or(0);
+        assert_eq!(times(TICKS_PANIC), 0, "a panicking tick");
+        let mut numbers = Vec::new();
+        if times(WHAT_TIME) > 0 && state.told_time().is_none() {
+            numbers.push(now.0.unsigned_abs());
+        }
+        if times(TICKS_BREAK) > 0 {
+            numbers.push(UNFOLDABLE);
+        }
+        if times(TICKS_A_LOT) > 0 {
+            numbers.extend((times(TICKS_A_LOT + 1)..TICKS).map(|_| TICKS_A_LOT + 1));
+        }
+        numbers.into_iter().map(|number| (Added { number }, TraceId([1; 16]))).collect()
     }
 
     fn evolve(&self, state: &mut Sum, event: &Added, _meta: &Meta) {
         state.total += event.number;
+        assert_ne!(event.number, UNFOLDABLE, "a number nobody can fold");
         *state.times.entry(event.number).or_default() += 1;
     }
 }
@@ -148,7 +178,7 @@ pub(crate) async fn connect(broker: &Broker, instance: &str) -> JetStream {
 }
 
 pub(crate) fn metrics() -> Metrics {
-    Metrics::register(&prometheus::Registry::new()).unwrap()
+    Metrics::register(&Registry::new()).unwrap()
 }
 
 pub(crate) fn clock() -> Clock {
@@ -175,6 +205,7 @@ pub(crate) struct Replica {
     pub(crate) handle: JournalHandle<Sum>,
     pub(crate) stop: CancellationToken,
     pub(crate) task: JoinSet<()>,
+    registry: Registry,
 }
 
 impl Replica {
@@ -183,7 +214,8 @@ impl Replica {
     }
 
     pub(crate) fn start_with(log: impl Log, instance: &str, tune: impl FnOnce(&mut JournalConfig)) -> Self {
-        let (metrics, tracker) = (metrics(), TaskTracker::new());
+        let (registry, tracker) = (Registry::new(), TaskTracker::new());
+        let metrics = Metrics::register(&registry).unwrap();
         let dead_letters = DeadLetters::new(log.clone(), "test", &metrics, &tracker);
         let mut config = JournalConfig::new("ORDERS", "orders.control", instance.to_owned(), clock());
         tune(&mut config);
@@ -192,7 +224,7 @@ impl Replica {
         let mut task = JoinSet::new();
         let stopped = stop.clone();
         task.spawn(async move { journal.run(stopped).await.unwrap() });
-        Self { handle, stop, task }
+        Self { handle, stop, task, registry }
     }
 
     pub(crate) async fn leads(&self) {
@@ -214,6 +246,22 @@ impl Replica {
         eventually(SOON, "the sum", async || {
             let sum = self.handle.read(Sum::clone).await.map_err(|error| error.to_string())?;
             if sum.total == total { Ok(()) } else { Err(format!("{} instead of {total}", sum.total)) }
+        })
+        .await;
+    }
+
+    /// Waits until so many ticks have come to nothing.
+    pub(crate) async fn fails_ticks(&self, count: u64) {
+        let counted = |family: &prometheus::proto::MetricFamily| {
+            let found = family.name() == "journal_failed_ticks_total";
+            found.then(|| {
+                family.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum::<f64>()
+            })
+        };
+        eventually(SOON, "failed ticks", async || {
+            #[expect(clippy::cast_precision_loss, reason = "a handful")]
+            let enough = count as f64;
+            self.registry.gather().iter().find_map(counted).is_some_and(|failed| failed >= enough)
         })
         .await;
     }

@@ -14,7 +14,8 @@ mod stock;
 pub use audit::{AuditClient, TimelineEvent};
 pub use error::{BadUrl, CallError, FieldError, Problem};
 pub use orders::{
-    Order, OrderBody, OrderClient, OrderFilter, OrderLine, OrderPage, OrderStatus, Payment, Placed, Refund,
+    OpenOrder, OpenOrderPage, Order, OrderBody, OrderClient, OrderFilter, OrderLine, OrderPage, OrderStatus,
+    Payment, Placed, Refund,
 };
 pub use patience::patiently;
 pub use stock::{Stock, StockClient, StockLevel};

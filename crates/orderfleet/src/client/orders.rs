@@ -172,6 +172,35 @@ pub struct OrderPage {
     pub next_cursor: Option<String>,
 }
 
+/// An order that is not at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenOrder {
+    /// Its id.
+    pub order_id: OrderId,
+    /// What it waits on: `accepted`, `awaiting_stock`, `awaiting_payment` or `refund_pending`.
+    pub step: String,
+    /// Since when it waits on that.
+    pub since: Timestamp,
+    /// When it became open.
+    pub opened_at: Timestamp,
+    /// Whole seconds since then.
+    pub age_seconds: u64,
+    /// Who has to do what for it to go on.
+    pub waits_for: String,
+    /// The trace of its whole life.
+    pub trace_id: TraceId,
+}
+
+/// Some open orders, longest open first.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct OpenOrderPage {
+    /// The orders.
+    pub orders: Vec<OpenOrder>,
+    /// Where the next page begins; `None` on the last one.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+}
+
 /// The order service. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct OrderClient {
@@ -260,6 +289,23 @@ impl OrderClient {
         ];
         let query: Vec<_> = parameters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         self.endpoint.read(&["orders"], &query).await
+    }
+
+    /// Orders that have been open for so many minutes, as many as the service is set to if not given; longest open
+    /// first, at most so many, from where the page before ended.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn stuck(
+        &self,
+        minutes: Option<u32>,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<OpenOrderPage, CallError> {
+        let mut query = vec![("limit", limit.to_string())];
+        query.extend(minutes.map(|minutes| ("minutes", minutes.to_string())));
+        query.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+        self.endpoint.read(&["orders", "stuck"], &query).await
     }
 }
 

@@ -53,7 +53,7 @@ pub enum Command {
     #[command(after_help = stock::EXAMPLES)]
     Stock(stock::Args),
     /// Place an order, look at it, follow it, cancel it.
-    #[command(long_about = order::LONG, after_help = order::EXAMPLES)]
+    #[command(visible_alias = "orders", long_about = order::LONG, after_help = order::EXAMPLES)]
     Order(order::Args),
     /// Check that no order was lost, nobody charged twice, nothing sold twice, and more.
     #[command(long_about = verify::LONG, after_help = verify::EXAMPLES)]

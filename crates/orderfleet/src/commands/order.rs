@@ -6,6 +6,7 @@ mod list;
 mod place;
 mod show;
 mod story;
+mod stuck;
 mod watch;
 
 use std::{process::ExitCode, time::Duration};
@@ -22,7 +23,7 @@ use crate::client::{AuditClient, OrderClient};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) const LONG: &str = "\
-Place an order, look at it, follow its events as they come, cancel it.";
+Place an order, look at it, follow its events as they come, cancel it; list all, or those that are stuck.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +33,8 @@ Examples:
   cargo fleet order place --card tok_charge_declined
   cargo fleet order watch 0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70
   cargo fleet order cancel 0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70 --reason 'ordered by mistake'
-  cargo fleet order list --status cancelled";
+  cargo fleet order list --status cancelled
+  cargo fleet order stuck --minutes 10            what is open for so long, and what it waits for";
 
 /// Arguments of `order`.
 #[derive(Debug, ClapArgs)]
@@ -60,6 +62,8 @@ enum Action {
     Cancel(cancel::Args),
     /// List orders, newest first.
     List(list::Args),
+    /// List orders that are not at their end after a while, with what they wait for.
+    Stuck(stuck::Args),
 }
 
 /// The services that orders are read from.
@@ -82,6 +86,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
             Action::Watch(args) => watch::run(args, &services, ui).await,
             Action::Cancel(args) => cancel::run(args, &services, ui).await,
             Action::List(args) => list::run(args, &services, ui).await,
+            Action::Stuck(args) => stuck::run(args, &services, ui).await,
         }
     };
     let outcome = context.unless_stopped(done).await;
@@ -129,6 +134,16 @@ mod tests {
     }
 
     #[test]
+    fn stuck_orders_are_listed_for_as_long_as_asked() -> Result<(), clap::Error> {
+        for (words, asked) in [(&["stuck"][..], (None, 100)), (&["stuck", "--minutes", "7"], (Some(7), 100))]
+        {
+            let Action::Stuck(args) = parsed::<Args>(words)?.action else { panic!("it is another action") };
+            assert_eq!((args.minutes, args.limit), asked);
+        }
+        Ok(())
+    }
+
+    #[test]
     fn addresses_may_stand_behind_the_action() -> Result<(), clap::Error> {
         let id = "0198c0de-7a11-7c3e-9b5d-2f6a1e8d4c70";
         for words in [["--order-url", "http://a", "show", id], ["show", id, "--order-url", "http://a"]] {
@@ -145,6 +160,8 @@ mod tests {
             &["show"],
             &["show", "no-id"],
             &["list", "--status", "lost"],
+            &["stuck", "--minutes", "-1"],
+            &["stuck", "--minutes", "525601"],
             &[],
         ] {
             assert!(parsed::<Args>(words).is_err(), "{words:?}");

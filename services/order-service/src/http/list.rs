@@ -18,8 +18,6 @@ use crate::{projection::change::Stage, read_model::Filter};
 const LIMIT: usize = 20;
 /// Most orders of a page.
 const MAX_LIMIT: usize = 100;
-/// Most characters of an unknown parameter that the answer repeats.
-const SHOWN: usize = 40;
 
 /// List orders
 ///
@@ -80,7 +78,7 @@ impl Wanted {
                 "status" => &mut status,
                 "limit" => &mut limit,
                 "cursor" => &mut cursor,
-                _ => return Err(unknown(&name)),
+                _ => return Err(problems::unknown_parameter(&name, "customer_id, status, limit, cursor")),
             };
             if slot.replace(value).is_some() {
                 return Err(Problem::invalid_parameter(&name, "is given more than once"));
@@ -93,11 +91,6 @@ impl Wanted {
         let before = cursor.as_deref().map(|text| read_cursor(text, &filter)).transpose()?;
         Ok(Self { filter: Filter { before, ..filter }, limit })
     }
-}
-
-fn unknown(name: &str) -> Problem {
-    let name: String = name.chars().take(SHOWN).collect();
-    Problem::invalid_parameter(&name, "is unknown; known are customer_id, status, limit, cursor")
 }
 
 fn read_customer_id(text: String) -> Result<String, Problem> {

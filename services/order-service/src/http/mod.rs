@@ -8,6 +8,7 @@ mod place;
 mod prefer;
 mod problems;
 mod schema;
+mod stuck;
 mod view;
 mod wait;
 
@@ -26,6 +27,7 @@ use crate::{
     metrics::Metrics,
     read_model::{Order, ReadModel},
     reflection::{Behind, Reflection},
+    stuck::Stuck,
     waiters::Waiters,
 };
 
@@ -41,6 +43,7 @@ pub(crate) struct Api {
     pub(crate) orders: ReadModel,
     pub(crate) reflection: Reflection,
     pub(crate) waiters: Waiters,
+    pub(crate) stuck: Stuck,
     pub(crate) windows: Windows,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
@@ -54,6 +57,7 @@ type Shared = State<Arc<Api>>;
 pub(crate) fn router() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(crate::openapi::base())
         .routes(routes!(place::place, list::list))
+        .routes(routes!(stuck::stuck))
         .routes(routes!(find::find))
         .routes(routes!(cancel::cancel))
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -8,10 +8,13 @@ use runtime::Problem;
 use tracing::warn;
 
 use super::MAX_BODY;
-use crate::domain::Windows;
+use crate::{domain::Windows, stuck::NotTold};
 
 /// The order can no longer be cancelled.
 const CANCEL_REFUSED: &str = "urn:problem:cancel-refused";
+
+/// Most characters of an unknown parameter that the answer repeats.
+const SHOWN: usize = 40;
 
 /// When to come back: at once, or after a moment.
 const SOON: Duration = Duration::from_secs(1);
@@ -33,6 +36,12 @@ pub(super) fn key_reused(order_id: OrderId) -> Problem {
     Problem::idempotency_key_reused(detail).with("order_id", order_id.to_string())
 }
 
+/// There is no such parameter; these there are.
+pub(super) fn unknown_parameter(name: &str, known: &str) -> Problem {
+    let name: String = name.chars().take(SHOWN).collect();
+    Problem::invalid_parameter(&name, format_args!("is unknown; known are {known}"))
+}
+
 /// There is none, and none is on its way.
 pub(super) fn no_such_order(order_id: OrderId) -> Problem {
     Problem::not_found(format!("there is no order {order_id}")).with("order_id", order_id.to_string())
@@ -47,6 +56,17 @@ pub(super) fn behind(order_id: OrderId) -> Problem {
 /// The list would lack orders that are accepted.
 pub(super) fn list_behind() -> Problem {
     Problem::unavailable("orders were accepted that cannot be listed yet; ask again", SOON)
+}
+
+/// Which orders are open cannot be said.
+pub(super) fn open_orders(error: &NotTold) -> Problem {
+    match error {
+        NotTold::Database(error) => database(error),
+        NotTold::Log(error) => {
+            warn!(%error, "the requests cannot be read");
+            Problem::unavailable("what was accepted last cannot be looked at just now; try again", SOON)
+        }
+    }
 }
 
 /// Whether the key was used before cannot be said.

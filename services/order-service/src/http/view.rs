@@ -1,5 +1,7 @@
 //! Orders as callers see them.
 
+mod open;
+
 use axum::{
     Json,
     http::{StatusCode, header::LOCATION},
@@ -12,6 +14,8 @@ use utoipa::ToSchema;
 
 use super::location;
 use crate::{projection::change::Stage, read_model::Order};
+
+pub(super) use open::{OpenOrderPage, OpenOrderView};
 
 /// How far an order has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

@@ -6,7 +6,9 @@ use projection::{Insert, Migration, Tx};
 use super::change::Change;
 
 /// A row whose `place` is null holds what came in advance of `orders.created`; it is not shown.
-pub(super) const SCHEMA: &[Migration] = &[Migration(&[
+pub(super) const SCHEMA: &[Migration] = &[FIRST, OPEN];
+
+const FIRST: Migration = Migration(&[
     "CREATE TABLE orders (\
        order_id TEXT PRIMARY KEY, place BIGINT, customer_id TEXT, lines TEXT, amount BIGINT, currency TEXT, \
        fingerprint TEXT, created_at BIGINT, trace_id TEXT, stage BIGINT NOT NULL, reason TEXT, detail TEXT, \
@@ -16,7 +18,11 @@ pub(super) const SCHEMA: &[Migration] = &[Migration(&[
     "CREATE INDEX orders_by_customer ON orders (customer_id, place)",
     "CREATE INDEX orders_by_stage ON orders (stage, place)",
     "CREATE TABLE reflected (stream TEXT PRIMARY KEY, sequence BIGINT NOT NULL)",
-])];
+]);
+
+/// The few orders that are not at their end, among the many that are.
+const OPEN: Migration =
+    Migration(&["CREATE INDEX orders_open ON orders (order_id) WHERE stage < 3 OR refund_due > refunded"]);
 
 /// Facts are kept once known, counts are added, and of what can only grow the larger wins: the outcome
 /// does not depend on the order of the streams. Both databases spell a maximum of two differently, hence

@@ -11,4 +11,5 @@ mod list;
 mod outage;
 mod replicas;
 mod rig;
+mod stuck;
 mod wait;

@@ -147,6 +147,7 @@ pub(crate) fn config(broker: &str, database: &str, instance: &str) -> Config {
         database_url: database.to_owned(),
         order_deadline: 86_400,
         cancel_window: 300,
+        stuck_after: 300,
     }
 }
 

@@ -19,9 +19,9 @@ use crate::{
     log::Log,
 };
 
-/// Messages beyond which no more inputs are decided on before a commit: what one input may decide still
-/// fits the largest batch.
-const ENOUGH: usize = MAX_BATCH - MAX_EVENTS;
+/// Messages beyond which no more inputs are decided on before a commit: what one input and one tick may decide,
+/// and what is said of inputs that were parked or put back, still fits the largest batch.
+const ENOUGH: usize = MAX_BATCH - 2 * (MAX_EVENTS + 2);
 /// Bytes beyond which no more inputs are decided on before a commit.
 const ENOUGH_BYTES: usize = 4 * 1024 * 1024;
 /// Time a stopping leader gives the broker to take its last commit and the hand-over.
@@ -49,11 +49,17 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         if self.unwritten_since.is_some_and(|since| since.elapsed() >= config.checkpoint)
             && self.under_way.is_none()
         {
-            let checkpoint = Control::Checkpoint { epoch: self.folded.epoch };
-            let message = checkpoint.message(config.stream, config.control, self.committed, (config.clock)());
-            self.pending.messages.push(message);
+            self.say(&Control::Checkpoint { epoch: self.folded.epoch });
             self.unwritten_since = None;
         }
+    }
+
+    /// Puts a control message into the next commit, and folds it.
+    pub(super) fn say(&mut self, control: &Control) {
+        let config = &self.journal.config;
+        let message = control.message(config.stream, config.control, self.committed, (config.clock)());
+        self.pending.messages.push(message);
+        self.folded.turn(control);
     }
 
     /// Starts the next commit, unless one is under way or company is still awaited.
@@ -101,8 +107,14 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
             self.positions = done.positions;
             done.answers.into_iter().for_each(|answer| answer());
         }
-        let since = sequence.saturating_sub(self.snapshot_sequence);
-        self.snapshot_due |= since >= self.journal.config.snapshot_messages;
+        self.want_snapshot(self.journal.config.snapshot_messages);
+    }
+
+    /// Takes a snapshot soon if so many messages were written since the one before. None while a message is to
+    /// be parked that no position tells of: who starts from the snapshot would never see it.
+    pub(super) fn want_snapshot(&mut self, messages: u64) {
+        let since = self.committed.saturating_sub(self.snapshot_sequence);
+        self.snapshot_due |= since >= messages && self.journal.foreign.is_empty();
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -144,7 +156,6 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     }
 
     async fn finish(&mut self) -> Result<(), Lost> {
-        let config = self.journal.config.clone();
         loop {
             if self.under_way.is_some() {
                 let sequence = committed(&mut self.under_way).await?;
@@ -155,9 +166,8 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
             }
             self.start_commit();
         }
-        let done = Control::HandOver { instance: config.instance.clone(), epoch: self.folded.epoch };
-        let message = done.message(config.stream, config.control, self.committed, (config.clock)());
-        self.pending.messages.push(message);
+        let instance = self.journal.config.instance.clone();
+        self.say(&Control::HandOver { instance, epoch: self.folded.epoch });
         self.start_commit();
         let sequence = committed(&mut self.under_way).await?;
         self.settle(sequence);

@@ -1,47 +1,144 @@
 //! What a leader cannot decide on becomes a dead letter.
+//!
+//! That takes as long as the broker does, and for longer if the dead letters are full. Meanwhile the leader goes on
+//! beating, committing what it has decided, and listening for the end. But it decides on nothing more, because
+//! the position moves past an input only once that is decided on or parked.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
+
+use events::Timestamp;
+use tokio::time::Instant;
+use tracing::error;
 
 use super::Turn;
 use crate::{
-    dead_letter::{Cause, Failure},
-    journal::Decider,
+    dead_letter::{ATTEMPTS, Cause, DeadLetters, Failure},
+    journal::{
+        Decider,
+        control::{Control, Place},
+    },
     log::{Log, Stored},
+    topology::REDRIVE,
 };
 
 /// Pause before a broker that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
+/// A message that is being parked.
+pub(super) struct Parking {
+    parked: Pin<Box<dyn Future<Output = ()> + Send>>,
+    stream: &'static str,
+    sequence: u64,
+    /// Which input it was when it was parked before.
+    original: Option<Place>,
+}
+
+/// Waits until the message is parked; for ever if there is none.
+pub(super) async fn parked(parking: &mut Option<Parking>) {
+    match parking {
+        Some(parking) => (&mut parking.parked).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl<L: Log, D: Decider> Turn<'_, L, D> {
-    /// Parks what stands in the stream without being part of the journal.
-    pub(super) async fn park_foreign(&mut self) {
-        while let Some(message) = self.journal.foreign.front().cloned() {
-            let stream = self.journal.config.stream;
-            let error = "it was not written by the journal's writer".to_owned();
-            self.park(stream, &message, Cause::Foreign, error).await;
-            self.journal.foreign.pop_front();
+    /// Begins to park an input. It is read again unless it is at hand.
+    pub(super) fn park_input(
+        &mut self,
+        (stream, sequence): (&'static str, u64),
+        original: Option<Place>,
+        message: Option<Stored>,
+        cause: Cause,
+        error: String,
+    ) {
+        let parking = self.park(stream, sequence, message, cause, error);
+        self.parking = Some(Parking { original, ..parking });
+    }
+
+    /// The input is parked: that was its outcome.
+    pub(super) fn input_parked(&mut self) {
+        if let Some(Parking { stream, sequence, original, .. }) = self.parking.take() {
+            let input = Place { stream: stream.to_owned(), sequence };
+            self.say(&Control::Parked { epoch: self.folded.epoch, input });
+            self.pass(stream, sequence, original);
         }
     }
 
-    pub(super) async fn park(&mut self, stream: &str, message: &Stored, cause: Cause, error: String) {
-        let consumer = self.journal.config.stream;
-        let first_failure = (self.journal.config.clock)();
-        self.journal
-            .dead_letters
-            .park(&Failure { message, stream, consumer, cause, error, attempts: 1, first_failure })
-            .await;
+    /// Begins to park the next message that stands in the stream without being part of the journal.
+    pub(super) fn park_foreign(&mut self) {
+        if self.parking_foreign.is_none()
+            && let Some(sequence) = self.journal.foreign.first().copied()
+        {
+            let error = "it was not written by the journal's writer".to_owned();
+            let parking = self.park(self.journal.config.stream, sequence, None, Cause::Foreign, error);
+            self.parking_foreign = Some(parking);
+        }
     }
 
-    pub(super) async fn park_poisoned(&mut self, stream: &str, sequence: u64) {
-        loop {
-            match self.journal.log.get(stream, sequence).await {
-                Ok(Some(message)) => {
-                    let error = "the decider panicked on it".to_owned();
-                    return self.park(stream, &message, Cause::Panicked, error).await;
-                }
-                Ok(None) => return,
-                Err(_away) => tokio::time::sleep(ASK_AGAIN).await,
+    /// It is parked. The journal's position in its own stream tells those who lead later.
+    pub(super) fn foreign_parked(&mut self) {
+        if let Some(done) = self.parking_foreign.take() {
+            self.journal.foreign.remove(&done.sequence);
+            self.pass(done.stream, done.sequence, None);
+        }
+    }
+
+    /// Moves a position. It is written down with the next event, or when none has come for a while. What was
+    /// put back is no longer parked.
+    pub(super) fn pass(&mut self, stream: &str, sequence: u64, original: Option<Place>) {
+        if let Some(input) = original {
+            self.say(&Control::PutBack { epoch: self.folded.epoch, input });
+        }
+        self.folded.positions.set(stream, sequence);
+        self.unwritten_since.get_or_insert_with(Instant::now);
+    }
+
+    fn park(
+        &self,
+        stream: &'static str,
+        sequence: u64,
+        message: Option<Stored>,
+        cause: Cause,
+        error: String,
+    ) -> Parking {
+        let (log, dead_letters) = (self.journal.log.clone(), self.journal.dead_letters.clone());
+        let (consumer, now) = (self.journal.config.stream, (self.journal.config.clock)());
+        let parked = async move {
+            let message = match message {
+                Some(message) => Some(message),
+                None => fetch(&log, stream, sequence).await,
+            };
+            match message {
+                Some(message) => park(&dead_letters, consumer, stream, &message, cause, error, now).await,
+                None => error!(stream, sequence, error, "a message aged out before it could be parked"),
             }
+        };
+        Parking { parked: Box::pin(parked), stream, sequence, original: None }
+    }
+}
+
+async fn park(
+    dead_letters: &DeadLetters,
+    consumer: &str,
+    stream: &str,
+    message: &Stored,
+    cause: Cause,
+    error: String,
+    first_failure: Timestamp,
+) {
+    // Only what was put back was tried before, and says how often.
+    let before = message.headers.get(ATTEMPTS).filter(|_| stream == REDRIVE);
+    let before: u64 = before.and_then(|attempts| attempts.parse().ok()).unwrap_or(0);
+    let attempts = before.saturating_add(1);
+    let failure = Failure { message, stream, consumer, cause, error, attempts, first_failure };
+    dead_letters.park(&failure).await;
+}
+
+async fn fetch<L: Log>(log: &L, stream: &str, sequence: u64) -> Option<Stored> {
+    loop {
+        match log.get(stream, sequence).await {
+            Ok(message) => return message,
+            Err(_away) => tokio::time::sleep(ASK_AGAIN).await,
         }
     }
 }

@@ -147,7 +147,18 @@ impl World {
             self.decider.evolve(&mut self.orders, event, &meta);
             self.history.push((event.clone(), meta));
         }
+        self.tell_again(input);
         events
+    }
+
+    /// What was decided on may come once more, from another stream and later: nothing follows but an answer.
+    fn tell_again(&self, input: &Input) {
+        for later in [Duration::ZERO, WINDOWS.cancel, WINDOWS.deadline, WINDOWS.late_payment] {
+            let meta = Meta { id: Uuid::max(), at: self.now.after(later), trace_id: TraceId([9; 16]) };
+            let mut events = self.decider.decide(&self.orders, input, &meta);
+            events.retain(|event| !matches!(event, OrderEvent::CancelRefused(_)));
+            assert_eq!(events, [], "a repetition of {input:?} changes nothing");
+        }
     }
 
     fn tick(&mut self) -> usize {

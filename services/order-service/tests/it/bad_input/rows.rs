@@ -262,6 +262,21 @@ fn wrong_paths(table: &mut Table<'_>) {
     ] {
         table.query(why, names, query);
     }
+    for (why, names, query) in [
+        ("minutes in words", "minutes", "minutes=five"),
+        ("minutes below zero", "minutes", "minutes=-1"),
+        ("a fraction of a minute", "minutes", "minutes=1.5"),
+        ("more than a year", "minutes", "minutes=525601"),
+        ("minutes beyond any number", "minutes", "minutes=99999999999999999999"),
+        ("no limit", "limit", "limit=0"),
+        ("an invented cursor", "cursor", "cursor=abc"),
+        ("an unknown parameter", "minutes, limit, cursor", "status=accepted"),
+        ("a parameter twice", "minutes", "minutes=1&minutes=2"),
+    ] {
+        let path = format!("/orders/stuck?{query}");
+        table.add(why, 400, names, table.client.request(Method::GET, &path));
+    }
+    table.method("POST", Method::POST, "/orders/stuck");
 }
 
 fn get_unknown(client: &Client) -> reqwest::RequestBuilder {

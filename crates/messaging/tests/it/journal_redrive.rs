@@ -1,0 +1,128 @@
+//! What was parked and put back: it comes as an input like any other, for its journal alone.
+
+use messaging::{
+    jetstream::JetStream,
+    log::{Log, Message, Stored},
+};
+use testkit::{Broker, eventually};
+
+use crate::support::{Replica, SOON, UNLUCKY, add, fleet, journal_numbers};
+
+/// Another number in place of what stands in a letter, for a journal, for the nth time.
+fn put_back(letter: &Stored, number: u64, journal: &str, nth: u64) -> Message {
+    let mut message = add(number);
+    let of_letter = |name: &str| letter.headers.get(name).unwrap().to_owned();
+    message.subject = format!("redrive.{journal}");
+    message.headers.set("Nats-Msg-Id", format!("{}:redrive:{nth}", of_letter("Nats-Msg-Id")));
+    message.headers.set("Fleet-Letter", letter.sequence.to_string());
+    for name in ["Fleet-Attempts", "Fleet-Original-Stream", "Fleet-Original-Sequence"] {
+        message.headers.set(name, of_letter(name));
+    }
+    message
+}
+
+async fn letter(js: &impl Log, sequence: u64) -> Stored {
+    eventually(SOON, "a letter", async || js.get("DEAD_LETTERS", sequence).await.unwrap()).await
+}
+
+/// A journal that has parked its first request.
+async fn parked() -> (Broker, JetStream, Replica, Stored) {
+    let (broker, js) = fleet().await;
+    let replica = Replica::start(js.clone(), "a");
+    replica.leads().await;
+    js.publish(&add(UNLUCKY), None).await.unwrap();
+    let letter = letter(&js, 1).await;
+    (broker, js, replica, letter)
+}
+
+#[tokio::test]
+async fn what_is_put_back_for_the_journal_is_decided_on_in_its_own_time() {
+    let (_broker, js, replica, letter) = parked().await;
+    js.publish(&put_back(&letter, 70, "INVENTORY", 1), None).await.unwrap();
+    let mine = js.publish(&put_back(&letter, 71, "ORDERS", 2), None).await.unwrap().sequence;
+    replica.reaches(71).await;
+    let mut status = replica.handle.status();
+    let moved = status.wait_for(|status| status.positions.get("REDRIVE") == mine);
+    tokio::time::timeout(SOON, moved).await.expect("its position in time").unwrap();
+
+    let [(sequence, 71)] = journal_numbers(&js).await[..] else { panic!("one event") };
+    let event = js.get("ORDERS", sequence).await.unwrap().unwrap();
+    let event = events::RawEnvelope::parse(&event.payload).unwrap();
+    let input = js.get("REDRIVE", mine).await.unwrap().unwrap();
+    assert_eq!(event.timestamp, input.timestamp);
+    assert_eq!(event.id, events::ids::derive(&["ORDERS", &format!("REDRIVE:{mine}"), "0"]));
+}
+
+/// However much later, and whoever leads by then: rules forget, the journal does not.
+#[tokio::test]
+async fn what_is_put_back_twice_is_decided_on_once() {
+    for snapshots in [false, true] {
+        let (_broker, js, first, letter) = parked().await;
+        js.publish(&put_back(&letter, 70, "ORDERS", 1), None).await.unwrap();
+        js.publish(&put_back(&letter, 70, "ORDERS", 2), None).await.unwrap();
+        js.publish(&add(20), None).await.unwrap();
+        first.reaches(90).await;
+        first.retire().await;
+        let second = Replica::start_with(js.clone(), "a", |config| {
+            config.snapshot_messages = if snapshots { 1 } else { 50_000 };
+        });
+        second.leads().await;
+        js.publish(&put_back(&letter, 70, "ORDERS", 3), None).await.unwrap();
+        js.publish(&add(30), None).await.unwrap();
+        second.reaches(120).await;
+        second.retire().await;
+        assert_eq!(!js.snapshots("ORDERS").await.unwrap().is_empty(), snapshots);
+        let third = Replica::start(js.clone(), "a");
+        third.leads().await;
+        js.publish(&put_back(&letter, 70, "ORDERS", 4), None).await.unwrap();
+        let passed = async || third.handle.status().borrow().positions.get("REDRIVE") == 4;
+        eventually(SOON, "the fourth", passed).await;
+        assert_eq!(third.sum().await.total, 120);
+    }
+}
+
+/// A letter is no proof that its input was not decided on: its leader may have died before the journal knew of the
+/// letter, and its successor may be a version that could decide.
+#[tokio::test]
+async fn what_was_decided_on_after_all_is_not_decided_on_again() {
+    let (_broker, js, replica, letter) = parked().await;
+    js.publish(&add(20), None).await.unwrap();
+    replica.reaches(20).await;
+    let mut decided = put_back(&letter, 20, "ORDERS", 1);
+    decided.headers.set("Fleet-Original-Sequence", "2");
+    js.publish(&decided, None).await.unwrap();
+    js.publish(&put_back(&letter, 30, "ORDERS", 2), None).await.unwrap();
+    replica.reaches(50).await;
+    assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 1);
+}
+
+#[tokio::test]
+async fn what_fails_again_is_a_letter_of_its_own_and_can_be_put_back_itself() {
+    let (_broker, js, replica, first) = parked().await;
+    let again = js.publish(&put_back(&first, UNLUCKY, "ORDERS", 1), None).await.unwrap().sequence;
+    let second = letter(&js, 2).await;
+    let header = |name: &str| second.headers.get(name).unwrap().to_owned();
+    assert_eq!(header("Fleet-Original-Stream"), "REDRIVE");
+    assert_eq!(header("Fleet-Original-Sequence"), again.to_string());
+    assert_eq!(header("Nats-Msg-Id"), format!("dead:ORDERS:REDRIVE:{again}"));
+    assert_eq!((header("Fleet-Consumer").as_str(), header("Fleet-Attempts").as_str()), ("ORDERS", "2"));
+    assert!(header("Fleet-Original-Headers").contains(r#""Fleet-Letter":["1"]"#));
+    js.publish(&put_back(&second, 21, "ORDERS", 1), None).await.unwrap();
+    js.publish(&put_back(&first, 22, "ORDERS", 2), None).await.unwrap();
+    js.publish(&add(20), None).await.unwrap();
+    let passed = async || replica.handle.status().borrow().positions.get("REDRIVE") == 3;
+    eventually(SOON, "all three", passed).await;
+    replica.reaches(41).await;
+}
+
+#[tokio::test]
+async fn what_does_not_say_what_it_was_is_parked() {
+    let (_broker, js, replica, _letter) = parked().await;
+    let mut stray = add(70);
+    stray.subject = "redrive.ORDERS".to_owned();
+    js.publish(&stray, None).await.unwrap();
+    let second = letter(&js, 2).await;
+    assert_eq!(second.headers.get("Fleet-Cause"), Some("undecodable"));
+    js.publish(&add(20), None).await.unwrap();
+    replica.reaches(20).await;
+}
