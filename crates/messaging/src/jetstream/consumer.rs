@@ -42,12 +42,8 @@ struct Pull {
     over_by: Instant,
 }
 
-/// What comes in.
-enum Arrival {
-    Message(JetStreamDelivery),
-    /// A request is over; so many messages of it will not come.
-    Over(usize),
-}
+/// What comes in: a message, or `None` when a request is over.
+type Arrival = Option<JetStreamDelivery>;
 
 impl JetStreamConsumer {
     pub(super) fn new(js: JetStream, stream: &str, durable: &str) -> Self {
@@ -96,23 +92,24 @@ impl JetStreamConsumer {
     }
 
     fn note(&mut self, message: async_nats::Message) -> Result<Arrival, Unavailable> {
-        let arrival = match message.status {
-            None => Arrival::Message(JetStreamDelivery::new(&self.js, &self.stream, message)?),
+        let Some(pull) = &mut self.pull else { return Err(unavailable("no subscription")) };
+        match message.status {
+            None => {
+                pull.owed = pull.owed.saturating_sub(1);
+                JetStreamDelivery::new(&self.js, &self.stream, message).map(Some)
+            }
             Some(StatusCode::TIMEOUT) => {
                 let headers = message.headers.unwrap_or_default();
                 let missing = headers.get(PENDING_MESSAGES).and_then(|count| count.as_str().parse().ok());
-                Arrival::Over(missing.ok_or_else(|| unavailable("a request ended without a count"))?)
+                let missing = missing.ok_or_else(|| unavailable("a request ended without a count"))?;
+                pull.owed = pull.owed.saturating_sub(missing);
+                Ok(None)
             }
             Some(status) => {
                 let why = message.description.unwrap_or_default();
-                return Err(Unavailable(format!("{status} {why}")));
+                Err(Unavailable(format!("{status} {why}")))
             }
-        };
-        if let Some(pull) = &mut self.pull {
-            let settled = if let Arrival::Over(missing) = arrival { missing } else { 1 };
-            pull.owed = pull.owed.saturating_sub(settled);
         }
-        Ok(arrival)
     }
 
     /// What has come in already, if anything.
@@ -122,12 +119,11 @@ impl JetStreamConsumer {
     }
 
     async fn gather(&mut self, most: usize) -> Result<Vec<JetStreamDelivery>, Unavailable> {
-        let Arrival::Message(first) = self.arrival(most).await? else { return Ok(Vec::new()) };
+        let Some(first) = self.arrival(most).await? else { return Ok(Vec::new()) };
         let mut gathered = vec![first];
         while gathered.len() < most {
             match self.at_hand() {
-                Some(Ok(Arrival::Message(delivery))) => gathered.push(delivery),
-                Some(Ok(Arrival::Over(_missing))) => {}
+                Some(Ok(arrival)) => gathered.extend(arrival),
                 Some(Err(error)) => {
                     debug!(consumer = self.durable, %error, "consuming anew");
                     self.pull = None;
@@ -163,8 +159,7 @@ impl Consumer for JetStreamConsumer {
                 break;
             };
             match self.note(message) {
-                Ok(Arrival::Message(delivery)) => rest.push(delivery),
-                Ok(Arrival::Over(_missing)) => {}
+                Ok(arrival) => rest.extend(arrival),
                 Err(_gone) => break,
             }
         }
