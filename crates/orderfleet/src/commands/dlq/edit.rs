@@ -47,11 +47,15 @@ pub(super) async fn in_editor(body: &[u8]) -> anyhow::Result<Bytes> {
     Ok(after.trim_ascii().to_vec().into())
 }
 
-/// Whether that is something the consumer can handle.
-pub(super) fn check(body: &[u8], consumer: &str) -> anyhow::Result<()> {
+/// Whether that is something the consumer can handle, in place of the old body.
+pub(super) fn check(old: &[u8], body: &[u8], consumer: &str) -> anyhow::Result<()> {
     let raw = RawEnvelope::parse(body).context("the new body is no event")?;
     let kind = raw.kind.as_ref();
     decode(&raw).context("the new body is no event")?;
+    // What comes of an event is known by its id.
+    if let Ok(old) = RawEnvelope::parse(old) {
+        ensure!(raw.id == old.id, "the new body has another `id`; keep {}", old.id);
+    }
     if let Some(ConsumerDef { subjects, .. }) = CONSUMERS.iter().find(|def| def.durable == consumer)
         && !subjects.contains(&kind)
     {
@@ -80,10 +84,13 @@ mod tests {
 
     #[test]
     fn only_events_that_the_consumer_handles_are_put_back() {
-        assert!(check(RESERVED, "payment-charge").is_ok());
-        assert!(check(CREATED, "INVENTORY").is_ok());
-        let refused =
-            |body: &[u8], consumer| format!("{:#}", check(body, consumer).expect_err("it is refused"));
+        assert!(check(b"no event", RESERVED, "payment-charge").is_ok());
+        assert!(check(CREATED, CREATED, "INVENTORY").is_ok());
+        let answer =
+            |old: &[u8], body: &[u8], consumer| check(old, body, consumer).map_err(|why| format!("{why:#}"));
+        let refused = |body: &[u8], consumer| answer(b"", body, consumer).expect_err("it is refused");
+        let renamed = answer(RESERVED, CREATED, "INVENTORY");
+        assert!(renamed.is_err_and(|why| why.contains("another `id`")));
         assert!(refused(CREATED, "payment-charge").ends_with("payment-charge handles inventory.reserved"));
         assert!(refused(b"{", "ORDERS").starts_with("the new body is no event: malformed event"));
         let of = |text: &str, other: &str| String::from_utf8_lossy(CREATED).replacen(text, other, 1);

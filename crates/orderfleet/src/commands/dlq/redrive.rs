@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::Args as ClapArgs;
 use messaging::dead_letter::State;
 
-use super::{Misuse, confirm::Consent, desk::Desk, edit, select::Selection, words};
+use super::{Misuse, confirm::Consent, desk::Desk, edit, select::Selection, send, words};
 use crate::commands::Context;
 use plan::Plan;
 use run::Run;
@@ -75,6 +75,9 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
     args.selection.must_say_which()?;
     let operator = args.consent.operator()?;
     let mut desk = context.unless_stopped(Desk::open(nats_url)).await?;
+    if !args.dry_run {
+        context.unless_stopped(send::tell_what_was_left_untold(&desk)).await?;
+    }
     let chosen = chosen(&args, &desk, context)?;
     if chosen.is_empty() {
         context.ui.note("there is nothing to put back");
@@ -94,7 +97,6 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
     }
     let mut run = Run::new(&mut desk, plan, context, args.again);
     run.pace(args.rate);
-    run.tell_what_was_left_untold().await?;
     let patience = (!args.no_wait).then(|| Duration::from_secs(args.timeout));
     run.everything(&chosen, args.canary.unwrap_or(0), patience).await
 }

@@ -18,7 +18,10 @@ use messaging::{
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{desk::Filed, words::now};
+use super::{
+    desk::{Desk, Filed},
+    words::now,
+};
 
 /// How long a message without a definite answer is sent again.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -58,6 +61,18 @@ pub(super) async fn tell_redriven(js: &JetStream, filed: &Filed, redrive: &Redri
         edited: redrive.edited,
     };
     tell(js, filed, derive(&[LetterRedriven::TYPE, &redrive.id]), event).await
+}
+
+/// Tells the audit trail of messages that were put back by a run that died before it could.
+pub(super) async fn tell_what_was_left_untold(desk: &Desk) -> anyhow::Result<()> {
+    for entry in desk.book.entries() {
+        for attempt in entry.attempts.values().filter(|attempt| attempt.event.is_none()) {
+            if let Some(redrive) = &attempt.message {
+                tell_redriven(&desk.js, entry.letter, redrive).await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes a letter off, for the `number`-th time.

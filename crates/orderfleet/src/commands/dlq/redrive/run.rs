@@ -54,18 +54,6 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Tells the audit trail of messages that were put back by a run that died before it could.
-    pub(super) async fn tell_what_was_left_untold(&mut self) -> anyhow::Result<()> {
-        for entry in self.desk.book.entries() {
-            for attempt in entry.attempts.values().filter(|attempt| attempt.event.is_none()) {
-                if let Some(redrive) = &attempt.message {
-                    send::tell_redriven(&self.desk.js, entry.letter, redrive).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Puts all of them back and waits, `patience` permitting, until they are handled.
     pub(super) async fn everything(
         &mut self,
