@@ -10,7 +10,7 @@ use std::{
 
 use messaging::{
     jetstream::{JetStream, JetStreamBeats, JetStreamConsumer, JetStreamReader},
-    log::{Ack, Beat, Beats, Extent, Log, Message, PublishError, Reader, Stored, Unavailable},
+    log::{Ack, Attempts, Beat, Beats, Extent, Log, Message, PublishError, Reader, Stored, Unavailable},
 };
 use testkit::eventually;
 use tokio::sync::watch;
@@ -136,8 +136,21 @@ impl Log for Faulty {
         Frozen { inner: self.inner.read(stream, subjects, after), log: self.clone() }
     }
 
-    fn consume(&self, stream: &str, durable: &str, prefetch: usize) -> Self::Consumer {
-        self.inner.consume(stream, durable, prefetch)
+    fn consume(&self, stream: &str, durable: &str) -> Self::Consumer {
+        self.inner.consume(stream, durable)
+    }
+
+    async fn save_attempts(
+        &self,
+        durable: &str,
+        sequence: u64,
+        attempts: &Attempts,
+    ) -> Result<(), Unavailable> {
+        self.inner.save_attempts(durable, sequence, attempts).await
+    }
+
+    async fn load_attempts(&self, durable: &str, sequence: u64) -> Result<Option<Attempts>, Unavailable> {
+        self.inner.load_attempts(durable, sequence).await
     }
 
     async fn beat(&self, journal: &str, beat: &Beat) {
