@@ -191,11 +191,6 @@ impl Book {
 }
 
 impl Permit<'_> {
-    /// Whether this call is the one that finds out.
-    pub(super) fn is_probe(&self) -> bool {
-        self.probe
-    }
-
     /// The call shows a gateway that works.
     pub(super) fn succeeded(self) {
         self.breaker.success(&self);

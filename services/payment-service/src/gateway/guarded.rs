@@ -149,8 +149,7 @@ impl<G: Gateway> Guarded<G> {
         }
         let permit = self.breaker.permit().map_err(|retry_in| GatewayError::Down { retry_in })?;
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        // There is one probe at a time anyway, and without it nothing would ever be earned again.
-        if matches!(attempt, Attempt::Again { .. }) && !permit.is_probe() {
+        if matches!(attempt, Attempt::Again { .. }) {
             budget.spend(Instant::now()).map_err(|retry_in| {
                 self.metrics.retry_postponed();
                 GatewayError::Throttled { retry_in }

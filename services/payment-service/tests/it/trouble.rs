@@ -34,7 +34,14 @@ impl Rig {
         }
     }
 
-    fn assert_charged_once(&self, orders: usize) {
+    /// Waits until the gateway is done with everything: what is under way there may yet be booked.
+    async fn at_rest(&self) {
+        eventually(SOON, "the gateway to be done", async || self.gateway.sim().traffic().in_flight == 0)
+            .await;
+    }
+
+    async fn assert_charged_once(&self, orders: usize) {
+        self.at_rest().await;
         let captures = self.captures();
         assert_eq!(captures.len(), orders);
         assert!(captures.values().all(|captures| *captures == 1), "{captures:?}");
@@ -43,14 +50,16 @@ impl Rig {
 
 #[tokio::test]
 async fn an_outage_delays_payments_and_parks_none() {
-    let rig = Rig::started().await;
+    // An outage that cost attempts would use two of them up at once.
+    let rig = Rig { max_attempts: 2, ..Rig::idle().await };
+    rig.start().await;
     rig.gateway.sim().set_faults(Faults { outage: true, ..Faults::default() });
     rig.reserve(1..=20).await;
     // Enough for the breaker to open, and for probes in vain after that.
     eventually(SOON, "probes", async || rig.gateway.sim().traffic().requests > 22).await;
     rig.gateway.sim().set_faults(Faults::default());
     assert_eq!(rig.payments(20).await.len(), 20);
-    rig.assert_charged_once(20);
+    rig.assert_charged_once(20).await;
     assert_eq!(rig.stop().await, 0);
 }
 
@@ -71,27 +80,27 @@ async fn a_gateway_that_fails_hangs_and_ignores_keys_charges_every_order_once() 
     rig.payments(40).await;
     rig.gateway.sim().set_faults(FORGETFUL);
     rig.payments(60).await;
-    rig.assert_charged_once(60);
+    rig.assert_charged_once(60).await;
     assert_eq!(rig.stop().await, 0);
 }
 
 #[tokio::test]
 async fn what_a_process_leaves_at_the_gateway_is_not_charged_again_by_the_next() {
-    let mut rig = Rig { settle: 4, ..Rig::idle().await };
+    let mut rig = Rig { timeout: 30, settle: 7, ..Rig::idle().await };
     rig.start().await;
-    rig.gateway.sim().set_faults(Faults { late_rate: 1.0, hang_ms: 2_000, ..FORGETFUL });
+    rig.gateway.sim().set_faults(Faults { late_rate: 1.0, hang_ms: 5_000, ..FORGETFUL });
     rig.reserve(1..=8).await;
     eventually(SOON, "charges under way", async || rig.gateway.sim().traffic().in_flight == 8).await;
     rig.gateway.sim().set_faults(FORGETFUL);
     rig.replace().await;
     rig.payments(8).await;
-    rig.assert_charged_once(8);
+    rig.assert_charged_once(8).await;
     assert_eq!(rig.stop().await, 0);
 }
 
 #[tokio::test]
 async fn a_refund_left_at_the_gateway_is_not_made_again() {
-    let mut rig = Rig { settle: 4, ..Rig::idle().await };
+    let mut rig = Rig { timeout: 30, settle: 7, ..Rig::idle().await };
     rig.start().await;
     rig.reserve(1..=1).await;
     let PaymentEvent::Captured(PaymentCaptured { order_id, charge_id, amount }) =
@@ -99,7 +108,7 @@ async fn a_refund_left_at_the_gateway_is_not_made_again() {
     else {
         panic!()
     };
-    rig.gateway.sim().set_faults(Faults { late_rate: 1.0, hang_ms: 2_000, ..FORGETFUL });
+    rig.gateway.sim().set_faults(Faults { late_rate: 1.0, hang_ms: 5_000, ..FORGETFUL });
     // Half of what was captured: a second refund of it would be possible.
     let half = events::Money { amount: amount.amount / 2, ..amount };
     let customer_id = "c-1".to_owned();
@@ -108,6 +117,7 @@ async fn a_refund_left_at_the_gateway_is_not_made_again() {
     rig.gateway.sim().set_faults(FORGETFUL);
     rig.replace().await;
     rig.payments(2).await;
+    rig.at_rest().await;
     assert_eq!(rig.gateway.sim().summary().refunds, 1);
     assert_eq!(rig.stop().await, 0);
 }
@@ -126,7 +136,7 @@ async fn one_payment_that_always_fails_is_parked_and_holds_up_no_other() {
     .await;
     let paid = usize::try_from(order).unwrap();
     assert_eq!(rig.payments(paid).await.len(), paid);
-    rig.assert_charged_once(paid);
+    rig.assert_charged_once(paid).await;
     let letter = &rig.streams.all("DEAD_LETTERS").await[0];
     assert_eq!(letter.headers.get(dead_letter::CAUSE), Some("exhausted"));
     assert_eq!(rig.stop().await, 1);

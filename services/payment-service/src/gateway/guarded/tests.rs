@@ -165,13 +165,3 @@ async fn retries_stay_a_fifth_of_the_load_when_every_third_call_fails() {
     }
     assert!(pauses > Duration::ZERO, "what waited was made in the end");
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_probe_needs_no_budget() {
-    let rig = Rig::new(Failing { look_ups: 1, ..Failing::default() }, 1);
-    for _opening in 0..300 {
-        rig.client.available().await;
-        let setback = rig.charge(AGAIN).await.unwrap_err();
-        assert!(matches!(setback.error, GatewayError::Unknown(_)), "{setback:?}");
-    }
-}
