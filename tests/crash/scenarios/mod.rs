@@ -60,7 +60,7 @@ pub(crate) static ALL: &[Scenario] = &[
     Scenario {
         name: "gateway_outage",
         fault: "the card gateway answers 503 to everything for 60 s",
-        run: |scale| Box::pin(gateway::outage(scale, gateway::Breaker::InUse)),
+        run: |scale| Box::pin(gateway::outage(scale, gateway::Breaker::Patient)),
     },
     Scenario {
         name: "gateway_brownout",
@@ -109,9 +109,9 @@ pub(crate) static CONTROLS: &[Control] = &[
     },
     Control {
         scenario: Scenario {
-            name: "gateway_outage_without_breaker",
-            fault: "the gateway outage, with a breaker that hardly ever opens",
-            run: |scale| Box::pin(gateway::outage(scale, gateway::Breaker::NextToNever)),
+            name: "gateway_outage_with_impatient_breaker",
+            fault: "the gateway outage, with a breaker that leaves the gateway in peace for a second only",
+            run: |scale| Box::pin(gateway::outage(scale, gateway::Breaker::Impatient)),
         },
         red: "probes",
     },
