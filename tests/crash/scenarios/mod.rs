@@ -23,6 +23,11 @@ pub(crate) static ALL: &[Scenario] = &[
         run: |scale| Box::pin(disks::full_disk(scale)),
     },
     Scenario {
+        name: "full_streams",
+        fault: "every stream is at its limit, and later has a larger one",
+        run: |scale| Box::pin(disks::full_streams(scale)),
+    },
+    Scenario {
         name: "kill_9_each_service",
         fault: "kill -9 of each service in turn",
         run: |scale| Box::pin(kill::each_service(scale)),
