@@ -1,7 +1,7 @@
 //! Small questions and orders to single processes.
 
 use anyhow::{Context, ensure};
-use gateway_sim::Summary;
+use gateway_sim::Traffic;
 use orderfleet::fleet::{Fleet, Proc};
 use serde_json::Value;
 use tests::shop::Shop;
@@ -14,9 +14,9 @@ pub(crate) async fn set_faults(shop: &Shop, switches: Value) -> anyhow::Result<(
     Ok(())
 }
 
-/// What the card gateway has counted.
-pub(crate) async fn gateway_summary(shop: &Shop) -> anyhow::Result<Summary> {
-    let url = format!("{}/admin/ledger/summary", shop.fleet.url("gateway-sim")?);
+/// What has reached the card gateway since its fault switches were changed.
+pub(crate) async fn gateway_traffic(shop: &Shop) -> anyhow::Result<Traffic> {
+    let url = format!("{}/admin/traffic", shop.fleet.url("gateway-sim")?);
     Ok(reqwest::get(url).await?.json().await?)
 }
 

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use crate::scenario::{Figures, Outcome};
 
+/// Most lines of a failure that are shown: a broken promise names everybody it was broken to.
+const QUOTED: usize = 60;
+
 /// One row of the table.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
@@ -46,7 +49,9 @@ impl Row {
             Ok(Outcome::Skipped(reason)) => {
                 say(format_args!("    !!! SKIPPED, which is not a pass: {reason}"))
             }
-            Err(error) => say(format_args!("    {error:#}")),
+            Err(error) => {
+                format!("{error:#}").lines().take(QUOTED).for_each(|line| say(format_args!("    {line}")))
+            }
         }
     }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use messaging::topology::{self, TopologyOptions};
 use nats_server::NatsServer;
 use orderfleet::{
     fleet::{Fleet, FleetOptions},
     load::Load,
 };
 use testkit::eventually;
-use tests::shop::{SOON, Shop, lamps, orders_requested};
+use tests::shop::{SOON, Shop, lamps, log, orders_requested};
 
 use crate::{
     disk::Disk,
@@ -20,6 +21,8 @@ use crate::{
 
 /// How long the disk stays full.
 const FULL: Duration = Duration::from_secs(5);
+/// Bytes of a stream that is full within seconds.
+const LITTLE: i64 = 2 << 20;
 
 /// When the broker syncs what it has acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +115,28 @@ pub(crate) async fn full_disk(scale: Scale) -> anyhow::Result<Outcome> {
     stage.close().await
 }
 
+/// While the streams are at their limit callers are told to come back, and nothing is lost.
+pub(crate) async fn full_streams(scale: Scale) -> anyhow::Result<Outcome> {
+    let mut options = FleetOptions::temporary();
+    options.topology = TopologyOptions { max_bytes: LITTLE, ..TopologyOptions::default() };
+    let mut stage = Stage::open(options).await?;
+    let crowd = Crowd::for_seconds(scale.seconds(25));
+    stage
+        .round(crowd, async |shop, _| {
+            eventually(SOON, "callers are told to come back later", async || told_to_come_back(shop).await)
+                .await;
+            lasting(FULL).await;
+            // As an operator does it: `orderfleet setup --max-bytes …`.
+            topology::setup(&log(shop).await?, &TopologyOptions::default()).await?;
+            Ok(now())
+        })
+        .await?;
+    stage.close().await
+}
+
 async fn told_to_come_back(shop: &Shop) -> Result<(), String> {
-    let error = match shop.orders.place(&lamps("full-disk", 1), Some("full-disk"), None).await {
+    // Without a key each is an order of its own; those asked for before the disk was full are accepted.
+    let error = match shop.orders.place(&lamps("full-disk", 1), None, None).await {
         Ok(placed) => return Err(format!("accepted: {placed:?}")),
         Err(error) => error,
     };

@@ -9,7 +9,7 @@ use serde_json::json;
 use tests::shop::Shop;
 
 use crate::{
-    probe::{gateway_summary, metric_sum, set_faults},
+    probe::{gateway_traffic, metric_sum, set_faults},
     recovery::now,
     scenario::{Outcome, Scale},
     stage::{Crowd, Stage, lasting},
@@ -17,44 +17,46 @@ use crate::{
 
 /// How long the gateway is away.
 const OUTAGE: Duration = Duration::from_secs(60);
-/// The breaker's openings: between a tenth of the first and the longest, see `BreakerSettings`.
-const OPEN: Duration = Duration::from_secs(10);
-const LONGEST_OPEN: Duration = Duration::from_secs(15);
-const SHORTEST_OPEN: Duration = Duration::from_secs(1);
+/// The breaker's longest opening, which is also how long payments may wait before they notice that the gateway is back.
+const LONGEST_OPEN: Duration = Duration::from_secs(10);
+/// No opening is shorter than half of what it may last, and the second may last as long as this.
+const SECOND_OPEN: Duration = Duration::from_secs(4);
 /// All orders are confirmed so soon after the gateway is back.
 const RECOVERY: Duration = Duration::from_secs(30);
 /// How long the payment service may take to notice that the gateway is away, and its breaker to open.
 const NOTICED: Duration = Duration::from_secs(5);
+/// For how long a hanging gateway is at a request, and for how long payments wait until they ask again.
+const HANGS: Duration = Duration::from_secs(4);
+const SETTLE: Duration = Duration::from_secs(5);
 
-/// Whether the breaker does its work.
+/// How long the breaker leaves a gateway in peace that is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Breaker {
-    InUse,
-    /// It takes more failures in a row to open than an outage of this length brings.
-    NextToNever,
+    /// Longer each time.
+    Patient,
+    /// A second.
+    Impatient,
 }
 
 /// Whether the gateway does what it is asked only once per idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keys {
+    /// Yes.
     Honoured,
+    /// No: every request is a new one.
     Ignored,
 }
 
 /// Nothing goes to the dead letters, the gateway is hardly bothered, and everything is paid soon after.
 pub(crate) async fn outage(scale: Scale, breaker: Breaker) -> anyhow::Result<Outcome> {
-    let seconds = |duration: Duration| duration.as_secs().to_string();
-    let mut options = FleetOptions::temporary().env("payment-service", "BREAKER_OPEN", &seconds(OPEN)).env(
-        "payment-service",
-        "BREAKER_OPEN_MAX",
-        &seconds(LONGEST_OPEN),
-    );
-    if breaker == Breaker::NextToNever {
-        options = options.env("payment-service", "BREAKER_FAILURES", "99").env(
-            "payment-service",
-            "MAX_ATTEMPTS",
-            "100",
-        );
+    let setting = |name, value: u64| (name, value.to_string());
+    let settings = match breaker {
+        Breaker::Patient => vec![setting("BREAKER_OPEN_MAX", LONGEST_OPEN.as_secs())],
+        Breaker::Impatient => vec![setting("BREAKER_OPEN", 1), setting("BREAKER_OPEN_MAX", 1)],
+    };
+    let mut options = FleetOptions::temporary();
+    for (name, value) in settings {
+        options = options.env("payment-service", name, &value);
     }
     let mut stage = Stage::open(options).await?;
     // Nobody stays at the till for a minute.
@@ -64,9 +66,9 @@ pub(crate) async fn outage(scale: Scale, breaker: Breaker) -> anyhow::Result<Out
         .round(crowd, async |shop, _| {
             set_faults(shop, json!({ "outage": true })).await?;
             lasting(NOTICED).await;
-            let before = gateway_summary(shop).await?.requests;
+            let before = gateway_traffic(shop).await?.requests;
             lasting(OUTAGE - NOTICED).await;
-            probes = gateway_summary(shop).await?.requests - before;
+            probes = gateway_traffic(shop).await?.requests - before;
             set_faults(shop, json!({ "outage": false })).await?;
             let healed = now();
             ensure!(probes <= most_probes(), "{probes} probes within {OUTAGE:?}, at most {}", most_probes());
@@ -84,23 +86,33 @@ pub(crate) async fn outage(scale: Scale, breaker: Breaker) -> anyhow::Result<Out
 
 /// One probe per opening, if every opening were as short as can be.
 fn most_probes() -> u64 {
-    (OUTAGE - NOTICED).as_secs() / SHORTEST_OPEN.as_secs()
+    let (mut left, mut longest, mut probes) = (OUTAGE - NOTICED, SECOND_OPEN, 0);
+    while !left.is_zero() {
+        left = left.saturating_sub(longest / 2);
+        longest = (longest * 2).min(LONGEST_OPEN);
+        probes += 1;
+    }
+    probes
 }
 
 /// Whatever the gateway says or does not say, each card is charged once, by the gateway's own ledger.
 pub(crate) async fn brownout(scale: Scale, keys: Keys) -> anyhow::Result<Outcome> {
-    let options = FleetOptions::temporary().env("payment-service", "GATEWAY_TIMEOUT", "2");
+    let options = FleetOptions::temporary().env("payment-service", "GATEWAY_TIMEOUT", "2").env(
+        "payment-service",
+        "GATEWAY_SETTLE",
+        &SETTLE.as_secs().to_string(),
+    );
     let mut stage = Stage::open(options).await?;
     let crowd = Crowd { seconds: scale.seconds(20), stays: false };
     stage
         .round(crowd, async |shop, load| {
             let faults = json!({
-                "error_rate": 0.15, "error_after_rate": 0.15, "hang_rate": 0.02, "hang_ms": 4_000,
+                "error_rate": 0.15, "error_after_rate": 0.15, "hang_rate": 0.01, "late_rate": 0.01, "hang_ms": HANGS.as_secs() * 1_000,
                 "ignore_idempotency": keys == Keys::Ignored,
             });
             set_faults(shop, faults).await?;
             load.accepted(u64::MAX).await;
-            set_faults(shop, json!({ "error_rate": 0, "error_after_rate": 0, "hang_rate": 0 })).await?;
+            set_faults(shop, json!({ "error_rate": 0, "error_after_rate": 0, "hang_rate": 0, "late_rate": 0 })).await?;
             Ok(now())
         })
         .await?;

@@ -23,6 +23,11 @@ pub(crate) static ALL: &[Scenario] = &[
         run: |scale| Box::pin(disks::full_disk(scale)),
     },
     Scenario {
+        name: "full_streams",
+        fault: "every stream is at its limit, and later has a larger one",
+        run: |scale| Box::pin(disks::full_streams(scale)),
+    },
+    Scenario {
         name: "kill_9_each_service",
         fault: "kill -9 of each service in turn",
         run: |scale| Box::pin(kill::each_service(scale)),
@@ -60,7 +65,7 @@ pub(crate) static ALL: &[Scenario] = &[
     Scenario {
         name: "gateway_outage",
         fault: "the card gateway answers 503 to everything for 60 s",
-        run: |scale| Box::pin(gateway::outage(scale, gateway::Breaker::InUse)),
+        run: |scale| Box::pin(gateway::outage(scale, gateway::Breaker::Patient)),
     },
     Scenario {
         name: "gateway_brownout",
@@ -109,9 +114,9 @@ pub(crate) static CONTROLS: &[Control] = &[
     },
     Control {
         scenario: Scenario {
-            name: "gateway_outage_without_breaker",
-            fault: "the gateway outage, with a breaker that hardly ever opens",
-            run: |scale| Box::pin(gateway::outage(scale, gateway::Breaker::NextToNever)),
+            name: "gateway_outage_with_impatient_breaker",
+            fault: "the gateway outage, with a breaker that leaves the gateway in peace for a second only",
+            run: |scale| Box::pin(gateway::outage(scale, gateway::Breaker::Impatient)),
         },
         red: "probes",
     },

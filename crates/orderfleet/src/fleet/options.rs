@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use messaging::topology::TopologyOptions;
 use nats_server::NatsServer;
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +64,8 @@ pub struct FleetOptions {
     pub broker: nats_server::Builder,
     /// Where the broker keeps its streams; `None` is a directory in the data directory. Created when missing.
     pub broker_dir: Option<PathBuf>,
+    /// What the streams are like.
+    pub topology: TopologyOptions,
     /// Whether the terminal's Ctrl-C must not reach the processes, because the caller stops them in order.
     pub own_process_groups: bool,
     /// How long one process may take until it is ready.
@@ -88,6 +91,7 @@ impl FleetOptions {
             env: BTreeMap::new(),
             broker: NatsServer::builder().sync_always(true),
             broker_dir: None,
+            topology: TopologyOptions::default(),
             own_process_groups: false,
             ready_within: Duration::from_secs(60),
             grace: Duration::from_secs(30),

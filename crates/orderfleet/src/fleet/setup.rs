@@ -8,8 +8,8 @@ use crate::broker;
 ///
 /// # Errors
 /// When the broker does not answer or refuses, or when a stream differs in a way that would lose data to change.
-pub(super) async fn setup(nats_url: &str) -> anyhow::Result<()> {
+pub(super) async fn setup(nats_url: &str, options: &TopologyOptions) -> anyhow::Result<()> {
     let js = broker::connect(nats_url, "setup").await?;
-    topology::setup(&js, &TopologyOptions::default()).await?;
+    topology::setup(&js, options).await?;
     Ok(())
 }
