@@ -115,14 +115,14 @@ mod tests {
     const MAX: u64 = 8;
 
     /// Failed attempts, suspect, condemned.
-    fn recalled(record: Option<Attempts>, delivery: u64) -> (u64, bool, bool) {
-        let recalled = Recalled::new(record, delivery, MAX, NOW);
+    fn recalled(record: impl Into<Option<Attempts>>, delivery: u64) -> (u64, bool, bool) {
+        let recalled = Recalled::new(record.into(), delivery, MAX, NOW);
         assert_eq!(recalled.attempts.deliveries, delivery);
         (recalled.attempts.failed, recalled.suspect, recalled.condemned)
     }
 
-    fn record(deliveries: u64, failed: u64, alone: bool) -> Option<Attempts> {
-        Some(Attempts { deliveries, failed, first_failure: None, alone })
+    fn record(deliveries: u64, failed: u64, alone: bool) -> Attempts {
+        Attempts { deliveries, failed, first_failure: None, alone }
     }
 
     #[test]
