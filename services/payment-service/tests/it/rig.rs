@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use events::{EventData, RawEnvelope, inventory::StockReserved, orders::Quantity, payments::PaymentEvent};
+use events::{
+    EventData, RawEnvelope, Timestamp, ids, inventory::StockReserved, orders::Quantity,
+    payments::PaymentEvent,
+};
 use gateway_sim::{Operation, Options, TestGateway, spawn_for_tests};
-use messaging::log::Stored;
+use messaging::log::{Log, Stored};
 use payment_service::Config;
 use runtime::Process;
 use service::{
     BrokerArgs,
-    testing::{SOON, Streams, euros, order},
+    testing::{SOON, Streams, euros, event, order},
 };
 use testkit::{Broker, eventually};
 
@@ -66,8 +69,15 @@ impl Rig {
 
     /// Publishes an event `times` over, as different messages of the stream.
     pub(crate) async fn publish<D: EventData>(&self, data: &D, times: usize) {
+        let now = Timestamp(i64::try_from(self.process.clock().unix_micros()).unwrap());
         for _time in 0..times {
-            self.streams.publish(data).await;
+            let count = self.streams.last("INVENTORY").await + self.streams.last("ORDERS").await;
+            let mut message = event(ids::derive(&["test", D::TYPE, &count.to_string()]), data);
+            // Of today: what is older than the gateway's memory is looked up before it is paid for the first time.
+            let mut body: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
+            body["timestamp"] = serde_json::json!(now);
+            message.payload = body.to_string().into();
+            self.streams.log.publish(&message, None).await.unwrap();
         }
     }
 

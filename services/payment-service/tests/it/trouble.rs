@@ -86,9 +86,9 @@ async fn a_gateway_that_fails_hangs_and_ignores_keys_charges_every_order_once() 
 
 #[tokio::test]
 async fn what_a_process_leaves_at_the_gateway_is_not_charged_again_by_the_next() {
-    let mut rig = Rig { timeout: 30, settle: 7, ..Rig::idle().await };
+    let mut rig = Rig { timeout: 30, settle: 6, ..Rig::idle().await };
     rig.start().await;
-    rig.gateway.sim().set_faults(Faults { late_rate: 1.0, hang_ms: 5_000, ..FORGETFUL });
+    rig.gateway.sim().set_faults(Faults { late_rate: 1.0, hang_ms: 4_000, ..FORGETFUL });
     rig.reserve(1..=8).await;
     eventually(SOON, "charges under way", async || rig.gateway.sim().traffic().in_flight == 8).await;
     rig.gateway.sim().set_faults(FORGETFUL);
@@ -100,7 +100,7 @@ async fn what_a_process_leaves_at_the_gateway_is_not_charged_again_by_the_next()
 
 #[tokio::test]
 async fn a_refund_left_at_the_gateway_is_not_made_again() {
-    let mut rig = Rig { timeout: 30, settle: 7, ..Rig::idle().await };
+    let mut rig = Rig { timeout: 30, settle: 6, ..Rig::idle().await };
     rig.start().await;
     rig.reserve(1..=1).await;
     let PaymentEvent::Captured(PaymentCaptured { order_id, charge_id, amount }) =
@@ -108,7 +108,7 @@ async fn a_refund_left_at_the_gateway_is_not_made_again() {
     else {
         panic!()
     };
-    rig.gateway.sim().set_faults(Faults { late_rate: 1.0, hang_ms: 5_000, ..FORGETFUL });
+    rig.gateway.sim().set_faults(Faults { late_rate: 1.0, hang_ms: 4_000, ..FORGETFUL });
     // Half of what was captured: a second refund of it would be possible.
     let half = events::Money { amount: amount.amount / 2, ..amount };
     let customer_id = "c-1".to_owned();
