@@ -23,6 +23,8 @@ on_both!(
     an_interrupted_wait_loses_nothing,
     an_unknown_consumer_gives_nothing,
     a_member_without_room_leaves_messages_to_others,
+    what_is_put_back_comes_to_its_consumer_alone,
+    the_broker_s_advisories_come_to_their_service,
 );
 
 async fn a_delivery_says_what_it_is(rig: &impl Rig) {
@@ -80,12 +82,13 @@ async fn what_is_done_never_comes_again(rig: &impl Rig) {
 
 async fn no_more_than_asked_for_is_on_its_way(rig: &impl Rig) {
     let (log, second) = (rig.client("one").await, rig.client("other").await);
-    log.publish_batch(&messages("orders.confirmed", 20), None).await.unwrap();
-    let mut greedy = log.consume(STREAM, DURABLE);
-    let taken = tokio::time::timeout(SOON, greedy.next(6)).await.unwrap();
-    let (mut other, on_their_way) = (second.consume(STREAM, DURABLE), 6);
-    let rest = take_many(&mut other, 20 - on_their_way).await;
-    assert!(taken.len() <= 6 && rest.len() == 14);
+    let (mut greedy, mut other) = (log.consume(STREAM, DURABLE), second.consume(STREAM, DURABLE));
+    nothing_comes_of(&mut greedy, 10).await;
+    log.publish_batch(&messages("orders.confirmed", 6), None).await.unwrap();
+    take_many(&mut greedy, 6).await;
+    nothing_comes_of(&mut greedy, 10).await;
+    log.publish_batch(&messages("orders.cancelled", 20), None).await.unwrap();
+    assert_eq!(take_many(&mut other, 10).await.len(), 10, "they are left to the other");
 }
 
 async fn a_member_that_asks_late_is_served(rig: &impl Rig) {
@@ -176,4 +179,21 @@ async fn a_member_without_room_leaves_messages_to_others(rig: &impl Rig) {
     let taken = take_many(&mut other, 5).await;
     assert_eq!(taken.len(), 5);
     eventually(SOON, "the broker to say so", async || log.extent(STREAM).await).await;
+}
+
+async fn what_is_put_back_comes_to_its_consumer_alone(rig: &impl Rig) {
+    let log = rig.client("test").await;
+    log.publish(&message("redrive.payment-charge", "one"), None).await.unwrap();
+    let delivery = take(&mut log.consume("REDRIVE", "payment-charge-redrive")).await;
+    assert_eq!((bodies([delivery.message()]), delivery.stream()), (vec!["one".to_owned()], "REDRIVE"));
+    nothing_comes(&mut log.consume("REDRIVE", "payment-refund-redrive")).await;
+}
+
+async fn the_broker_s_advisories_come_to_their_service(rig: &impl Rig) {
+    let log = rig.client("test").await;
+    log.publish(&message("orders.confirmed", "one"), None).await.unwrap();
+    take(&mut log.consume(STREAM, DURABLE)).await.terminate("hopeless").await.unwrap();
+    let told = take(&mut log.consume("ADVISORIES", "notification-advisories")).await;
+    assert!(told.message().subject.ends_with("MSG_TERMINATED.ORDERS.notification-orders"));
+    nothing_comes(&mut log.consume("ADVISORIES", "payment-advisories")).await;
 }

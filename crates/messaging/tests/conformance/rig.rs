@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream;
-use events::catalogue::CONSUMERS;
+use events::catalogue::every_consumer;
 use messaging::{
     headers::{Headers, MSG_ID},
     jetstream::{ConnectOptions, JetStream},
@@ -70,7 +70,7 @@ impl Rig for Real {
     }
 
     async fn shorten_ack_wait(&self, durable: &str) {
-        let def = CONSUMERS.iter().find(|def| def.durable == durable).unwrap();
+        let def = every_consumer().find(|def| def.durable == durable).unwrap();
         let mut config = topology::consumer(def);
         config.ack_wait = SHORT;
         self.raw().await.create_consumer_on_stream(config, def.stream).await.unwrap();

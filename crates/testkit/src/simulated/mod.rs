@@ -32,7 +32,7 @@ mod trace;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use events::{Timestamp, catalogue::CONSUMERS};
+use events::{Timestamp, catalogue::every_consumer};
 use messaging::{
     log::{Ack, Message, PublishError, Stored},
     topology::{self, TopologyOptions},
@@ -78,7 +78,7 @@ impl SimBroker {
         for config in topology::streams(&TopologyOptions::default()) {
             server.streams.insert(config.name, Stream::new(config.subjects, config.duplicate_window));
         }
-        for def in &CONSUMERS {
+        for def in every_consumer() {
             let config = topology::consumer(def);
             let most = usize::try_from(config.max_ack_pending).unwrap_or(usize::MAX);
             let durable = Durable::new(def.stream, config.filter_subjects, config.ack_wait, most);
