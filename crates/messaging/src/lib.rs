@@ -14,7 +14,7 @@
 //! | [`clock`] | the time of day, as an input |
 //! | [`metrics`] | every metric of this crate |
 //!
-//! This crate matches on no concrete event and decides nothing about orders. It is the only one that
+//! This crate matches on no event but those about its own dead letters, and decides nothing about orders. It is the only one that
 //! names the broker's client.
 
 pub mod clock;

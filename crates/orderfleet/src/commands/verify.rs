@@ -63,7 +63,7 @@ pub struct Args {
     #[arg(long)]
     complete: bool,
 
-    /// How many dead letters there should be.
+    /// How many dead letters there should be that no operator has put back or discarded.
     #[arg(long, value_name = "N", default_value_t = 0)]
     expect_dead_letters: usize,
 }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
-    desk::{Desk, Filed},
+    desk::{About, Desk, Filed},
     words::now,
 };
 
@@ -32,6 +32,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct PutBack {
     pub(super) redrive: Redrive,
+    /// What it says of itself, which need not be what its letter says.
+    pub(super) about: About,
     /// Another operator was faster: theirs is stored, ours is not.
     pub(super) by_somebody_else: bool,
 }
@@ -39,16 +41,25 @@ pub(super) struct PutBack {
 /// Puts a message back; the same redrive is stored once, whoever sends it.
 pub(super) async fn put_back(js: &JetStream, message: &Message, run: &str) -> anyhow::Result<PutBack> {
     let ack = insist(js, message).await.context("the message was not put back")?;
-    let stored = js.get(REDRIVE, ack.sequence).await?;
-    let redrive = stored.as_ref().and_then(Redrive::of);
-    let redrive = redrive.with_context(|| format!("{REDRIVE}:{} is not what was put there", ack.sequence))?;
+    let (redrive, about) = stands_at(js, ack.sequence).await?;
     // A first try of our own may have been stored without an answer.
     let by_somebody_else = redrive.run != run;
-    Ok(PutBack { redrive, by_somebody_else })
+    Ok(PutBack { redrive, about, by_somebody_else })
+}
+
+async fn stands_at(js: &JetStream, sequence: u64) -> anyhow::Result<(Redrive, About)> {
+    let stored = js.get(REDRIVE, sequence).await?;
+    let read = stored.and_then(|message| Some((Redrive::of(&message)?, About::of(&message.payload))));
+    read.with_context(|| format!("{REDRIVE}:{sequence} is not what was put there"))
 }
 
 /// Tells the audit trail that a message was put back. Telling it again changes nothing.
-pub(super) async fn tell_redriven(js: &JetStream, filed: &Filed, redrive: &Redrive) -> anyhow::Result<()> {
+pub(super) async fn tell_redriven(
+    js: &JetStream,
+    filed: &Filed,
+    PutBack { redrive, about, .. }: &PutBack,
+) -> anyhow::Result<()> {
+    let filed = &Filed { about: about.clone(), ..filed.clone() };
     let event = LetterRedriven {
         letter: redrive.letter,
         consumer: filed.letter.consumer.clone(),
@@ -68,7 +79,9 @@ pub(super) async fn tell_what_was_left_untold(desk: &Desk) -> anyhow::Result<()>
     for entry in desk.book.entries() {
         for attempt in entry.attempts.values().filter(|attempt| attempt.event.is_none()) {
             if let Some(redrive) = &attempt.message {
-                tell_redriven(&desk.js, entry.letter, redrive).await?;
+                let (redrive, about) = stands_at(&desk.js, redrive.sequence).await?;
+                let put_back = PutBack { redrive, about, by_somebody_else: true };
+                tell_redriven(&desk.js, entry.letter, &put_back).await?;
             }
         }
     }

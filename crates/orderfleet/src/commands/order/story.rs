@@ -3,7 +3,10 @@
 use std::fmt::Display;
 
 use console::{StyledObject, style};
-use events::Timestamp;
+use events::{
+    EventData, Timestamp,
+    dead_letters::{LetterDiscarded, LetterRedriven},
+};
 use serde_json::Value;
 
 use super::super::figures::{amount, lasting, money};
@@ -59,6 +62,7 @@ pub(super) fn event(event: &TimelineEvent, begun: Timestamp) -> String {
     let kind = match subject.as_str() {
         "orders.confirmed" => kind.green().bold(),
         "orders.cancelled" => kind.red().bold(),
+        LetterRedriven::TYPE | LetterDiscarded::TYPE => kind.yellow(),
         other if other.starts_with("dead_letters.") => kind.red(),
         _ => kind.bold(),
     };

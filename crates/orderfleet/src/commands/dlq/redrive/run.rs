@@ -133,13 +133,13 @@ impl<'a> Run<'a> {
     }
 
     async fn stored(&mut self, letter: u64, put_back: &PutBack) -> anyhow::Result<()> {
-        let PutBack { redrive, by_somebody_else } = put_back;
+        let PutBack { redrive, by_somebody_else, .. } = put_back;
         if *by_somebody_else {
             self.somebody_else(letter, State::Redriven.as_str());
             return Ok(());
         }
         if let Some(entry) = self.desk.book.entry(letter) {
-            send::tell_redriven(&self.desk.js, entry.letter, redrive).await?;
+            send::tell_redriven(&self.desk.js, entry.letter, put_back).await?;
         }
         let (redrive, consumer) = (redrive.sequence, redrive.consumer.clone());
         self.context.ui.object(
