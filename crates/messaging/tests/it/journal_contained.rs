@@ -1,7 +1,8 @@
 //! Rules that panic or overdo it: what they cannot cope with is parked, and everything else goes on.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use events::RawEnvelope;
 use messaging::log::Log;
 use testkit::eventually;
 
@@ -93,5 +94,14 @@ async fn what_is_too_much_for_one_tick_is_decided_at_the_next() {
     replica.leads().await;
     js.publish(&add(TICKS_A_LOT), None).await.unwrap();
     replica.reaches(TICKS_A_LOT + u64::from(TICKS) * (TICKS_A_LOT + 1)).await;
+    let mut per_tick = BTreeMap::<_, usize>::new();
+    for sequence in 1..=js.extent("ORDERS").await.unwrap().last {
+        let message = js.get("ORDERS", sequence).await.unwrap().unwrap();
+        let event = RawEnvelope::parse(&message.payload).unwrap();
+        if event.kind == "orders.created" {
+            *per_tick.entry(event.timestamp).or_default() += 1;
+        }
+    }
+    assert!(per_tick.values().all(|events| *events <= 100), "{per_tick:?}");
     assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 0);
 }
