@@ -7,7 +7,7 @@ use messaging::{headers::POSITIONS, journal::Positions, log::Log};
 use testkit::eventually;
 
 use crate::{
-    journal_faults::{Fault, Faulty},
+    journal_faults::{Fault, Faulty, beats},
     support::{Replica, SOON, add, connect, fleet},
 };
 
@@ -139,7 +139,21 @@ async fn nothing_is_told_that_is_not_committed() {
     assert!(read.is_err(), "{read:?}");
     log.set(Fault::None);
     a.reaches(100).await;
+    // While one commit is under way the next input is decided on; its own commit is then held up.
+    log.set(Fault::HoldAfter("orders."));
+    publish(&js, [101]).await;
+    log.strikes().await;
+    publish(&js, [102]).await;
+    beats(&js, 3, SOON).await;
+    log.set(Fault::HoldBefore("orders."));
+    log.strikes().await;
     let mut status = a.handle.status();
-    let told = status.wait_for(|status| status.positions.get("REQUESTS") == 1);
+    let first = status.wait_for(|status| status.sequence == before + 2);
+    let told = tokio::time::timeout(SOON, first).await.expect("the first commit in time").unwrap().clone();
+    assert_eq!(told.positions.get("REQUESTS"), 2);
+    log.set(Fault::None);
+    a.reaches(303).await;
+    let mut status = a.handle.status();
+    let told = status.wait_for(|status| status.positions.get("REQUESTS") == 3);
     tokio::time::timeout(SOON, told).await.expect("the position in time").unwrap();
 }

@@ -70,8 +70,9 @@ async fn what_is_put_back_twice_is_decided_on_once() {
         js.publish(&put_back(&letter, 70, "ORDERS", 3), None).await.unwrap();
         js.publish(&add(30), None).await.unwrap();
         second.reaches(120).await;
+        let taken = async || js.snapshots("ORDERS").await.unwrap().is_empty() != snapshots;
+        eventually(SOON, "a snapshot, if any", taken).await;
         second.retire().await;
-        assert_eq!(!js.snapshots("ORDERS").await.unwrap().is_empty(), snapshots);
         let third = Replica::start(js.clone(), "a");
         third.leads().await;
         js.publish(&put_back(&letter, 70, "ORDERS", 4), None).await.unwrap();
@@ -79,6 +80,23 @@ async fn what_is_put_back_twice_is_decided_on_once() {
         eventually(SOON, "the fourth", passed).await;
         assert_eq!(third.sum().await.total, 120);
     }
+}
+
+#[tokio::test]
+async fn what_is_parked_is_known_from_a_snapshot_too() {
+    let (_broker, js, first, letter) = parked().await;
+    first.retire().await;
+    let second = Replica::start_with(js.clone(), "a", |config| config.snapshot_messages = 1);
+    second.leads().await;
+    js.publish(&add(20), None).await.unwrap();
+    second.reaches(20).await;
+    let taken = async || js.snapshots("ORDERS").await.unwrap().first().copied();
+    eventually(SOON, "a snapshot", taken).await;
+    second.retire().await;
+    let third = Replica::start(js.clone(), "a");
+    third.leads().await;
+    js.publish(&put_back(&letter, 30, "ORDERS", 1), None).await.unwrap();
+    third.reaches(50).await;
 }
 
 /// A letter is no proof that its input was not decided on: its leader may have died before the journal knew of the
