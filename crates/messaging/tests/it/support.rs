@@ -53,7 +53,7 @@ impl EventData for Added {
 }
 
 /// A number whose addition cannot be written down: that panics.
-pub(crate) const UNSPEAKABLE: u64 = 404;
+pub(crate) const UNSPEAKABLE: u64 = u64::MAX;
 
 impl StreamEvent for Added {
     fn kind(&self) -> &'static str {
