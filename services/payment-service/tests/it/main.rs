@@ -4,3 +4,4 @@
 mod payments;
 mod rig;
 mod trouble;
+mod unreadable;
