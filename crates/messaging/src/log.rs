@@ -247,6 +247,10 @@ pub trait Delivery: Send + Sync + 'static {
     /// How often it was handed out, this time included: 1 the first time.
     fn deliveries(&self) -> u64;
 
+    /// Whether it was certainly never handed out before. A broker that is killed forgets the last moments of
+    /// what it handed out and of what was settled, so that a count of 1 alone does not say so.
+    fn is_first(&self) -> bool;
+
     /// How many more messages wait for this consumer.
     fn backlog(&self) -> u64;
 

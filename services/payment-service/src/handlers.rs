@@ -177,7 +177,7 @@ impl<G: Gateway> Payments<G> {
         let age = (self.clock)().since(since);
         match self.pending.unsettled_for(received.envelope.id) {
             Some(left) => Attempt::Again { settled: left.is_zero(), overdue: age >= OVERDUE },
-            None if age >= KEY_TRUST => Attempt::Old,
+            None if age >= KEY_TRUST || !received.first => Attempt::Old,
             None => Attempt::First,
         }
     }

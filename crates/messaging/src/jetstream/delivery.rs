@@ -15,15 +15,18 @@ pub struct JetStreamDelivery {
     message: Stored,
     stream: String,
     deliveries: u64,
+    is_first: bool,
     backlog: u64,
     reply: Subject,
     client: Client,
 }
 
 impl JetStreamDelivery {
+    /// `old` is the last sequence that may have been handed out over an earlier connection.
     pub(super) fn new(
         js: &JetStream,
         stream: &str,
+        old: u64,
         message: async_nats::Message,
     ) -> Result<Self, Unavailable> {
         let message = jetstream::Message { message, context: js.context.clone() };
@@ -31,10 +34,12 @@ impl JetStreamDelivery {
         let info = message.info().map_err(unavailable)?;
         let (sequence, at) = (info.stream_sequence, timestamp(info.published));
         let deliveries = u64::try_from(info.delivered).unwrap_or(1);
+        let is_first = deliveries == 1 && sequence > old;
         let backlog = info.pending;
         let message = stored(message, sequence, at);
         let client = js.client.clone();
-        Ok(Self { message, stream: stream.to_owned(), deliveries, backlog, reply, client })
+        let stream = stream.to_owned();
+        Ok(Self { message, stream, deliveries, is_first, backlog, reply, client })
     }
 
     async fn settle(&self, answer: String) -> Result<(), Unavailable> {
@@ -54,6 +59,10 @@ impl Delivery for JetStreamDelivery {
 
     fn deliveries(&self) -> u64 {
         self.deliveries
+    }
+
+    fn is_first(&self) -> bool {
+        self.is_first
     }
 
     fn backlog(&self) -> u64 {

@@ -4,6 +4,7 @@ mod attempts;
 mod connect;
 mod consumer;
 mod delivery;
+mod meetings;
 mod publish;
 mod reader;
 mod settled;
@@ -15,6 +16,7 @@ use async_nats::{Client, connection::State, jetstream::Context};
 use events::Timestamp;
 use tokio::sync::watch;
 
+use self::meetings::Meetings;
 use crate::log::{Ack, Attempts, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
 
 pub(crate) use attempts::STREAM as ATTEMPTS_STREAM;
@@ -33,6 +35,7 @@ pub struct JetStream {
     pub(crate) client: Client,
     pub(crate) context: Context,
     connected: watch::Receiver<bool>,
+    meetings: Meetings,
 }
 
 impl JetStream {

@@ -83,7 +83,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
                 let pause = pauses.next();
                 warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
                 received.attempt = attempts.failed + 1;
-                received.repeated = true;
+                (received.first, received.repeated) = (false, true);
                 Next::Again(pause)
             }
         }

@@ -55,6 +55,8 @@ pub struct Received<'a> {
     /// Which attempt this is: one more than have failed. A delivery that was handed back, and one that is
     /// held, is no failed attempt.
     pub attempt: u64,
+    /// Nobody was handed it before. Neither this nor `repeated` holds where that is not known for certain.
+    pub first: bool,
     /// An earlier attempt may have had an effect, whether or not anything was heard of it: the message was
     /// delivered before, has been retried, or was put back by an operator.
     pub repeated: bool,

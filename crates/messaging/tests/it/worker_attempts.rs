@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use messaging::{log::Log, worker::Outcome};
+use events::catalogue::PAYMENT_REFUND;
+use messaging::{
+    log::{Consumer, Delivery, Log},
+    worker::Outcome,
+};
 use testkit::eventually;
 
 use crate::{
@@ -116,4 +120,30 @@ async fn who_kills_the_process_is_found_and_who_was_beside_is_not_condemned() {
     let _last = Member::start(&js, async |call| Outcome::Publish(vec![Added { number: call.number }]));
     has_outcomes(&js, 2).await;
     assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 1, "the others are done");
+}
+
+#[tokio::test]
+async fn only_what_came_after_this_process_met_its_broker_is_certainly_first() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    let mut consumer = js.consume(PAYMENT_REFUND.stream, PAYMENT_REFUND.durable);
+    let mut next = async || consumer.next(1).await.pop().unwrap();
+    js.publish(&input(1), None).await.unwrap();
+    let old = next().await;
+    js.publish(&input(2), None).await.unwrap();
+    let new = next().await;
+    assert_eq!((old.is_first(), new.is_first()), (false, true));
+    old.ack().await.unwrap();
+    // What a broker has handed out in its last moments it does not know any more.
+    broker.kill().await.unwrap();
+    broker.restart().await.unwrap();
+    let again = next().await;
+    assert!(!again.is_first(), "delivery {}", again.deliveries());
+    js.publish(&input(3), None).await.unwrap();
+    let mut latest = next().await;
+    while latest.message().sequence < 3 {
+        assert!(!latest.is_first());
+        latest = next().await;
+    }
+    assert!(latest.is_first());
 }

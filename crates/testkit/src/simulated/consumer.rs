@@ -66,7 +66,7 @@ impl SimConsumer {
             && let Some(arrival) = member.inbox.pop_front_if(|arrival| arrival.at <= now)
         {
             let message = stream.get(arrival.sequence).cloned();
-            taken.extend(message.map(|message| self.delivery(message, &arrival)));
+            taken.extend(message.map(|message| self.delivery(message, &arrival, stream.old)));
         }
         match member.inbox.front() {
             _ if !taken.is_empty() => Next::Messages(taken),
@@ -76,8 +76,9 @@ impl SimConsumer {
         }
     }
 
-    fn delivery(&self, message: Stored, arrival: &Arrival) -> SimDelivery {
+    fn delivery(&self, message: Stored, arrival: &Arrival, old: u64) -> SimDelivery {
         SimDelivery {
+            is_first: arrival.deliveries == 1 && message.sequence > old,
             message,
             log: self.log.clone(),
             stream: self.stream.clone(),
@@ -160,6 +161,7 @@ pub struct SimDelivery {
     stream: String,
     durable: String,
     deliveries: u64,
+    is_first: bool,
     backlog: u64,
 }
 
@@ -201,6 +203,10 @@ impl Delivery for SimDelivery {
 
     fn deliveries(&self) -> u64 {
         self.deliveries
+    }
+
+    fn is_first(&self) -> bool {
+        self.is_first
     }
 
     fn backlog(&self) -> u64 {

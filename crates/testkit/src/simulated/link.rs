@@ -216,6 +216,7 @@ impl Server {
     pub(super) fn start(&mut self) {
         self.note("broker", || "starts".to_owned());
         self.rewire(|server| server.killed = false);
+        self.streams.values_mut().for_each(|stream| stream.old = stream.last());
         let names: Vec<_> = self.durables.keys().cloned().collect();
         names.iter().for_each(|name| self.expire(name));
     }

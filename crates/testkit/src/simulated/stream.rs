@@ -26,6 +26,8 @@ pub(super) struct Stream {
     /// How long an id is remembered.
     pub(super) window: Duration,
     messages: Vec<Stored>,
+    /// Its last sequence when the server started.
+    pub(super) old: u64,
     /// Remembered ids, and the sequences they were stored under.
     ids: BTreeMap<Arc<str>, u64>,
     /// The same, oldest first.
@@ -47,6 +49,7 @@ impl Stream {
             filters,
             window,
             messages: Vec::new(),
+            old: 0,
             ids: BTreeMap::new(),
             ages: VecDeque::new(),
             batches: 0,

@@ -125,6 +125,7 @@ async fn a_killed_broker_forgets_the_latest_of_its_consumers_and_no_more() {
     let mut again = [&one, &other].map(|delivery| (delivery.message().sequence, delivery.deliveries()));
     again.sort_unstable();
     assert_eq!(again, [(2, 1), (3, 1)], "that they were handed out is forgotten, and that one was done");
+    assert!(second.is_first() && !one.is_first() && !other.is_first());
     one.ack().await.unwrap();
     other.ack().await.unwrap();
     assert!(hangs(120 * SECOND, consumer.next(1)).await);

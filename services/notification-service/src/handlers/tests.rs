@@ -87,7 +87,8 @@ impl Rig {
         };
         let envelope = RawEnvelope::parse(&message.payload).unwrap();
         let trace = TraceContext::default();
-        let received = Received { message: &message, envelope, attempt: 1, repeated: false, trace };
+        let received =
+            Received { message: &message, envelope, attempt: 1, first: true, repeated: false, trace };
         self.notify.handle(&received).await
     }
 

@@ -23,7 +23,8 @@ use super::{
 pub enum Attempt {
     /// The first, and younger than the gateway's memory of its key: it can be made without a look at the books.
     First,
-    /// The first as far as is known, but the gateway may have forgotten the key: the books are looked at before.
+    /// The first as far as is known, but the gateway may have forgotten the key, or the broker that it was handed
+    /// out before: the books are looked at before.
     Old,
     /// Not the first, or perhaps not: the books are looked at before, and it is paid for out of the retry budget.
     Again {

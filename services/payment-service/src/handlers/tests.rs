@@ -105,6 +105,13 @@ async fn an_old_payment_is_looked_up_and_made() {
     assert_eq!(rig.gateway.asked(), [FIND, CHARGE]);
 }
 
+#[tokio::test]
+async fn a_payment_the_broker_may_have_forgotten_is_looked_up_and_made_at_once() {
+    let rig = Rig::new(5);
+    rig.charge(0, Ok(captured())).await;
+    assert_eq!(rig.gateway.asked(), [FIND, CHARGE]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_had_no_answer_is_not_made_again_while_the_gateway_may_be_at_it() {
     let rig = Rig::new(5);
@@ -174,7 +181,7 @@ async fn what_cannot_be_read_is_rejected() {
     let message = stored(&reserved(), 2);
     let envelope = RawEnvelope::parse(&message.payload).unwrap();
     let trace = TraceContext::default();
-    let received = Received { message: &message, envelope, attempt: 1, repeated: false, trace };
+    let received = Received { message: &message, envelope, attempt: 1, first: true, repeated: false, trace };
     let outcome = told(Charge(Arc::clone(&rig.payments)).handle(&received).await);
     assert_eq!(outcome, "reject: unknown version 2 of `inventory.reserved`");
     let outcome = rig.handle(&Refund(Arc::clone(&rig.payments)), &reserved(), 1).await;

@@ -123,6 +123,7 @@ impl Rig {
         *self.now.lock().unwrap() = STORED.after(age);
     }
 
+    /// Attempt 0: the first as far as the broker knows, which may have forgotten an earlier one.
     pub(super) async fn handle<D: EventData>(
         &self,
         handler: &impl Handler<Event = PaymentEvent>,
@@ -132,8 +133,8 @@ impl Rig {
         let message = stored(data, D::VERSION);
         let envelope = RawEnvelope::parse(&message.payload).unwrap();
         let trace = TraceContext::default();
-        let repeated = attempt > 1;
-        told(handler.handle(&Received { message: &message, envelope, attempt, repeated, trace }).await)
+        let (first, repeated) = (attempt == 1, attempt > 1);
+        told(handler.handle(&Received { message: &message, envelope, attempt, first, repeated, trace }).await)
     }
 }
 
