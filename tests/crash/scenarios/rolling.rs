@@ -38,7 +38,7 @@ pub(crate) async fn restart(scale: Scale) -> anyhow::Result<Outcome> {
     }
     let mut stage = Stage::open(options).await?;
     stage
-        .round(Crowd::for_seconds(scale.seconds(40)), async |shop, _| {
+        .round(Crowd::for_seconds(scale.seconds(45)), async |shop, _| {
             for _ in 0..DEPLOYS {
                 deploy(shop).await?;
             }
