@@ -56,7 +56,10 @@ impl Row {
         say(format_args!("=== {}: {} in {:.0} s", self.name, self.verdict(), self.took.as_secs_f64()));
         match &self.outcome {
             Ok(Outcome::Held(figures)) => {
-                figures.notes.iter().for_each(|note| say(format_args!("    {note}")))
+                figures.notes.iter().for_each(|note| say(format_args!("    {note}")));
+                if !figures.last.is_empty() {
+                    say(format_args!("    {:.1?} after the fault order {}", figures.recovery, figures.last));
+                }
             }
             Ok(Outcome::Skipped(reason)) => {
                 say(format_args!("    !!! SKIPPED, which is not a pass: {reason}"))
@@ -94,7 +97,7 @@ pub(crate) fn table(rows: &[Row]) -> bool {
     for row in rows {
         let (name, verdict) = (row.name, row.verdict());
         match row.figures() {
-            Some(Figures { recovery, longest_wait, orders, rate, notes: _ }) => say(format_args!(
+            Some(Figures { recovery, last: _, longest_wait, orders, rate, notes: _ }) => say(format_args!(
                 "{name:<44} {verdict:<8} {:>9.2} s {:>11.2} s {orders:>8} {rate:>8.0}",
                 recovery.as_secs_f64(),
                 longest_wait.as_secs_f64()

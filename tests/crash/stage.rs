@@ -98,7 +98,10 @@ impl Stage {
         self.judge_callers(plan.orders, &results)?;
         self.verify().await?;
         let recovery = recovery::since(&self.shop, healed).await?;
-        self.figures.recovery = self.figures.recovery.max(recovery);
+        if recovery.took > self.figures.recovery {
+            self.figures.recovery = recovery.took;
+            self.figures.last = recovery.last;
+        }
         Ok(results)
     }
 
