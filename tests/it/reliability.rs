@@ -119,10 +119,12 @@ fn every_proof_that_is_named_exists() {
 fn every_scenario_and_guard_is_named() {
     let document = read("docs/RELIABILITY.md");
     let (scenarios, controls) = crash_suite();
-    let of = |kind: &str, all: Vec<String>| all.into_iter().map(move |name| format!("`{kind} {name}`")).collect();
+    let of =
+        |kind: &str, all: Vec<String>| all.into_iter().map(move |name| format!("`{kind} {name}`")).collect();
     let all: [Vec<String>; 3] = [of("crash", scenarios), of("control", controls), of("guard", guards())];
     assert!(all.iter().all(|kind| kind.len() >= 3), "they are where this test looks: {all:?}");
-    let unnamed: Vec<_> = all.into_iter().flatten().filter(|name| !document.contains(name.as_str())).collect();
+    let unnamed: Vec<_> =
+        all.into_iter().flatten().filter(|name| !document.contains(name.as_str())).collect();
     assert!(unnamed.is_empty(), "docs/RELIABILITY.md does not name {unnamed:#?}");
 }
 
@@ -132,12 +134,16 @@ fn the_figures_are_those_measured_last() {
     let mut updated = document.clone();
     for [fault, promise, cell, figure] in rows(&document) {
         let expected = expected_figure(cell, &measured);
-        let row = |figure: &str| format!("| {fault} | {promise} | {cell} | {figure} |").replace("|  |", "| |");
+        let row =
+            |figure: &str| format!("| {fault} | {promise} | {cell} | {figure} |").replace("|  |", "| |");
         updated = updated.replace(&row(figure), &row(&expected));
     }
     if std::env::var_os("UPDATE").is_some() {
         fs::write(root().join("docs/RELIABILITY.md"), &updated).unwrap();
     } else {
-        assert!(document == updated, "the figures are older than docs/reliability.json; run this with UPDATE=1");
+        assert!(
+            document == updated,
+            "the figures are older than docs/reliability.json; run this with UPDATE=1"
+        );
     }
 }
