@@ -24,7 +24,7 @@
 //! | a process: how it lives and dies; its parts | `body`, `process`, `services`, `role` |
 //! | the seams | `tap`, `tap_consumer`, `till`, `post`, `handler`, `database` |
 //! | the other side of the gateway | `bank` |
-//! | who calls, who makes trouble, who poisons | `shopper`, `nemesis`, `poison` |
+//! | who calls, who makes trouble, who poisons and repairs | `shopper`, `nemesis`, `poison`, `operator` |
 //! | one seed; its verdict; its story | `run`, `verdict`, `databases`, `trace` |
 //! | many seeds; guards switched off; what must happen | `campaign`, `pool`, `controls`, `sabotage`, `rare` |
 
@@ -38,6 +38,7 @@ mod database;
 mod databases;
 mod handler;
 mod nemesis;
+mod operator;
 mod plan;
 mod poison;
 mod pool;

@@ -1,6 +1,6 @@
 //! Makes trouble, as the plan has drawn it, and puts everything right again in the end.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use testkit::simulated::NetFaults;
 use tokio_util::task::TaskTracker;
@@ -9,6 +9,7 @@ use crate::{
     bank::BankFaults,
     chance::pass,
     plan::Trouble,
+    operator::Operator,
     poison::Poison,
     role::{Role, Seat},
     world::World,
@@ -17,16 +18,26 @@ use crate::{
 /// How the network is when nothing is wrong with it.
 const CALM: NetFaults = NetFaults { latency_ms: (0, 3), ..NetFaults::none() };
 
+/// Within this time a journal that was handed over has a new leader; much less than a lease.
+const TAKE_OVER: Duration = Duration::from_millis(1_500);
+/// Before this, replicas may still be loading.
+const WARM: Duration = Duration::from_secs(8);
+/// Within this time of failures a breaker opens.
+const OPENING: Duration = Duration::from_secs(5);
+/// Two processes, each with a breaker of its own that is open for a second at least.
+const PROBES_PER_SECOND: u64 = 2;
+
 /// The maker of trouble.
 #[derive(Clone)]
 pub(crate) struct Nemesis {
     world: Arc<World>,
     poison: Poison,
+    operator: Arc<Operator>,
 }
 
 impl Nemesis {
     pub(crate) fn new(world: &Arc<World>, poison: Poison) -> Self {
-        Self { world: Arc::clone(world), poison }
+        Self { world: Arc::clone(world), poison, operator: Arc::default() }
     }
 
     /// Makes trouble until the plan's horizon, a quarter of the time none.
@@ -68,6 +79,13 @@ impl Nemesis {
         let world = &self.world;
         world.trace.note("nemesis", "makes", 0, || format!("{trouble:?}"));
         world.trace.sometimes(&format!("trouble: {trouble:?}"));
+        world.calm.disturb();
+        self.inflict(trouble).await;
+        world.calm.restore();
+    }
+
+    async fn inflict(&self, trouble: Trouble) {
+        let world = &self.world;
         match trouble {
             Trouble::Crash => self.crash(self.victim(), 200..12_000).await,
             Trouble::CrashAtStep => self.crash_at_step().await,
@@ -92,10 +110,9 @@ impl Nemesis {
             Trouble::GatewayHangs => {
                 self.gateway(BankFaults { hang: 0.2, slow: 0.2, ..BankFaults::default() }).await
             }
-            Trouble::GatewayOutage => {
-                self.gateway(BankFaults { outage: true, ..BankFaults::default() }).await
-            }
+            Trouble::GatewayOutage => self.gateway_outage().await,
             Trouble::Poison => self.poison.publish(world),
+            Trouble::Redrive => self.operator.put_back(world).await,
         }
     }
 
@@ -153,9 +170,28 @@ impl Nemesis {
         if self.world.body(seat).is_some_and(|body| body.is_frozen()) {
             return;
         }
+        let (undisturbed, led) = (self.world.calm.mark(), self.world.leader(seat.role) == Some(seat));
         self.world.stop(seat).await;
+        if led && undisturbed.is_some() {
+            self.expect_successor(seat, undisturbed).await;
+        }
         pass(self.world.chance.millis(50..1_000)).await;
         self.start(seat).await;
+    }
+
+    /// A journal that was handed over is taken over at once, not when the lease is over.
+    async fn expect_successor(&self, seat: Seat, undisturbed: Option<u64>) {
+        let world = &self.world;
+        let stands_by = Seat::ALL.into_iter().filter(|other| other.role == seat.role && *other != seat);
+        let mut bodies = stands_by.filter_map(|other| world.body(other));
+        let ready = bodies.any(|body| !body.is_dead() && !body.is_frozen());
+        pass(TAKE_OVER).await;
+        if ready && world.calm.mark() == undisturbed && world.trace.elapsed() > WARM {
+            world.trace.sometimes("a journal is handed over undisturbed");
+            if world.leader(seat.role).is_none() {
+                world.breach(format!("HANDOVER: nobody leads {TAKE_OVER:?} after {} stopped", seat.name()));
+            }
+        }
     }
 
     async fn start(&self, seat: Seat) {
@@ -204,6 +240,24 @@ impl Nemesis {
             reset_after: some(),
             ..BankFaults::default()
         }
+    }
+
+    /// While the gateway is down it is asked now and then whether it still is, and no more.
+    async fn gateway_outage(&self) {
+        let world = &self.world;
+        world.bank.set_faults(BankFaults { outage: true, ..BankFaults::default() });
+        let undisturbed = world.calm.mark();
+        pass(OPENING).await;
+        let (before, lasting) = (world.bank.calls(), world.chance.millis(2_000..20_000));
+        pass(lasting).await;
+        let calls = world.bank.calls() - before;
+        if undisturbed.is_some() && world.calm.mark() == undisturbed {
+            world.trace.sometimes("a gateway is down undisturbed");
+            if calls > PROBES_PER_SECOND * (lasting.as_secs() + 2) {
+                world.breach(format!("GATEWAY: {calls} calls in {lasting:?} while it was down"));
+            }
+        }
+        world.bank.set_faults(BankFaults::default());
     }
 
     async fn gateway(&self, faults: BankFaults) {

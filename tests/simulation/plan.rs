@@ -41,10 +41,12 @@ pub(crate) enum Trouble {
     GatewayOutage,
     /// Somebody publishes what nobody can read.
     Poison,
+    /// An operator puts a dead letter back.
+    Redrive,
 }
 
 impl Trouble {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Crash,
         Self::CrashAtStep,
         Self::CrashAll,
@@ -60,7 +62,11 @@ impl Trouble {
         Self::GatewayHangs,
         Self::GatewayOutage,
         Self::Poison,
+        Self::Redrive,
     ];
+
+    /// What a release does to the fleet while the gateway is down.
+    const RELEASE: [Self; 3] = [Self::Restart, Self::RollingRestart, Self::GatewayOutage];
 
     /// What makes two processes work on one payment at the same time. A gateway that ignores keys cannot be kept from
     /// charging twice then: whoever uses one is promised safety across crashes, no more.
@@ -80,6 +86,8 @@ pub(crate) struct Plan {
     pub(crate) orders: u64,
     /// The gateway takes no notice of idempotency keys.
     pub(crate) ignores_keys: bool,
+    /// After how many failed attempts a message is given up.
+    pub(crate) max_attempts: u64,
     /// By how much a clock may be wrong, in microseconds.
     pub(crate) skew: i64,
     /// After how long an order expires.
@@ -90,7 +98,13 @@ impl Plan {
     pub(crate) fn draw(chance: &Chance) -> Self {
         let ignores_keys = chance.hits(0.2);
         let lawful = |trouble: &Trouble| !(ignores_keys && trouble.doubles_work());
-        let troubles = Trouble::ALL.into_iter().filter(lawful).filter(|_| chance.hits(0.4)).collect();
+        // No attempt may be burnt by a release, so that few of them must do.
+        let is_release = chance.hits(0.15);
+        let troubles = if is_release {
+            Trouble::RELEASE.to_vec()
+        } else {
+            Trouble::ALL.into_iter().filter(lawful).filter(|_| chance.hits(0.4)).collect()
+        };
         let skew = if chance.hits(0.3) { 120_000_000 } else { 0 };
         let deadline = if chance.hits(0.25) { chance.number(5..20) } else { 86_400 };
         Self {
@@ -98,6 +112,8 @@ impl Plan {
             horizon: chance.millis(15_000..45_000),
             orders: chance.number(8..26),
             ignores_keys,
+            // Otherwise so many that no streak of bad luck is that long.
+            max_attempts: if is_release { 3 } else { 40 },
             skew,
             deadline: Duration::from_secs(deadline),
         }

@@ -1,19 +1,23 @@
 //! The way to the customers: takes messages, mostly.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use notification_service::{
     channel::{Channel, ChannelError},
     message::Message,
 };
+use uuid::Uuid;
 
 use crate::{
     body::Body,
     chance::{Chance, pass},
 };
 
-/// How often the channel does not take a message this time.
-const TRANSIENT: f64 = 0.05;
+/// How many of the messages the channel does not take the first time.
+const TRANSIENT: u64 = 12;
 /// The customer whose mailbox does not exist.
 pub(crate) const NOBODY: &str = "c-nobody";
 
@@ -21,6 +25,8 @@ pub(crate) const NOBODY: &str = "c-nobody";
 pub(crate) struct Post {
     pub(crate) body: Arc<Body>,
     pub(crate) chance: Arc<Chance>,
+    /// What it has been asked to send before.
+    pub(crate) asked: Mutex<BTreeSet<Uuid>>,
 }
 
 impl Channel for Post {
@@ -34,7 +40,8 @@ impl Channel for Post {
             self.body.trace.sometimes("a customer cannot be told");
             return Err(ChannelError::Refused("no such mailbox".to_owned()));
         }
-        if self.chance.hits(TRANSIENT) {
+        let first_time = self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(message.about);
+        if first_time && message.about.as_u64_pair().0 % TRANSIENT == 0 {
             self.body.trace.sometimes("a customer is told at the second attempt");
             return Err(ChannelError::Transient("busy".to_owned()));
         }

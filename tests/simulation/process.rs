@@ -15,6 +15,7 @@ use messaging::{
 use order_service::domain::Orders;
 use projection::{Projection, Projector, ProjectorConfig, Store};
 use prometheus::Registry;
+use sqlx::{AnyConnection, Connection};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -24,6 +25,7 @@ use crate::{
     database::{ask, undivided},
     handler::{Interrupted, Pausing, Watched},
     role::Seat,
+    sabotage::Guard,
     services,
     tap::Tap,
     world::World,
@@ -55,6 +57,7 @@ pub(crate) struct Process {
     loops: TaskTracker,
     dead_letters: DeadLetters,
     isolation: Isolation,
+    pub(crate) max_attempts: u64,
 }
 
 impl Process {
@@ -87,6 +90,7 @@ impl Process {
             loops: TaskTracker::new(),
             dead_letters,
             isolation: Isolation::default(),
+            max_attempts: world.plan.max_attempts,
             body,
         };
         process.body.note("starts", String::new);
@@ -148,6 +152,9 @@ impl Process {
         projection: P,
     ) -> anyhow::Result<()> {
         let store = ask(Store::open(&world.database(self.seat))).await?;
+        if self.log.off == Some(Guard::Offsets) {
+            ask(turn_back(&world.database(self.seat))).await;
+        }
         let pausing = Pausing::default();
         let interrupted = Interrupted {
             projection,
@@ -190,4 +197,12 @@ impl Process {
     fn main_loop(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.loops.spawn(Arc::clone(&self.body).contain(work));
     }
+}
+
+/// The offsets as they may be after a crash if they were written apart from the rows.
+async fn turn_back(database: &str) {
+    let Ok(mut connection) = AnyConnection::connect(database).await else { return };
+    // Not there before the first life.
+    let earlier = "UPDATE projection_offsets SET sequence = MAX(sequence - 2, 0)";
+    let _new = sqlx::query(earlier).execute(&mut connection).await;
 }

@@ -28,14 +28,6 @@ impl Role {
             Self::Audit => "audit-service",
         }
     }
-
-    /// Whether it keeps a journal.
-    pub(crate) fn leads(self) -> bool {
-        match self {
-            Self::Order | Self::Inventory => true,
-            Self::Payment | Self::Notification | Self::Audit => false,
-        }
-    }
 }
 
 impl Seat {

@@ -1,6 +1,9 @@
 //! What each service is made of: its own parts, as its `lib.rs` puts them together.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use audit_service::projection::AuditTrail;
 use events::catalogue::{
@@ -20,8 +23,6 @@ use tokio::sync::watch;
 
 use crate::{post::Post, process::Process, role::Role, sabotage::Guard, till::Till, world::World};
 
-/// Attempts before a message is given up: so many that no streak of bad luck in a run is that long.
-const MAX_ATTEMPTS: u64 = 40;
 /// For how long the gateway may be at a request that nobody waits for any more.
 const SETTLE: Duration = Duration::from_secs(20);
 /// Messages a worker handles at once.
@@ -82,7 +83,8 @@ fn payment(process: &mut Process, world: &World) -> anyhow::Result<()> {
 
 fn notification(process: &mut Process) -> anyhow::Result<()> {
     let metrics = notification_service::metrics::Metrics::register(&process.registry)?;
-    let post = Post { body: Arc::clone(&process.body), chance: Arc::clone(&process.chance) };
+    let (body, chance) = (Arc::clone(&process.body), Arc::clone(&process.chance));
+    let post = Post { body, chance, asked: Mutex::default() };
     let notify = Notify::new(post, Arc::clone(&process.clock), metrics);
     let outcomes = process.commit(NOTIFICATIONS.name);
     for consumer in [NOTIFICATION_ORDERS, NOTIFICATION_REFUNDS] {
@@ -100,7 +102,7 @@ async fn audit(process: &mut Process, world: &World) -> anyhow::Result<()> {
 fn worker(process: &Process, consumer: ConsumerDef) -> WorkerConfig {
     WorkerConfig {
         concurrency: CONCURRENCY,
-        retry: RetryPolicy { max_attempts: MAX_ATTEMPTS, ..RetryPolicy::default() },
+        retry: RetryPolicy { max_attempts: process.max_attempts, ..RetryPolicy::default() },
         ..WorkerConfig::new(consumer, Arc::clone(&process.clock))
     }
 }

@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use events::catalogue::{CONSUMERS, ConsumerDef, STREAMS};
+use events::catalogue::{CONSUMERS, ConsumerDef, REDRIVES, STREAMS};
 use inventory_service::domain::{self, Stock};
 use messaging::{
     dead_letter::{self, LetterBook},
     topology::REDRIVE,
 };
 use orderfleet::verify::{
-    self, DeadLetter, Evidence, Expectations, ExpectedDeadLetters, Level, Recorded, Redriven, StockEvidence,
+    self, DeadLetter, Evidence, Expectations, ExpectedDeadLetters, Level, Recorded, Redriven, Standing, StockEvidence,
     StreamEvidence,
 };
 
@@ -24,12 +24,10 @@ pub(crate) async fn judge(
     shoppers: &Shoppers,
     poison: &Poison,
 ) -> anyhow::Result<Vec<String>> {
-    let healed = world.trace.elapsed();
-    while world.trace.elapsed() < healed + SETTLE {
+    let (healed, mut quiet) = (world.trace.elapsed(), false);
+    while !quiet && world.trace.elapsed() < healed + SETTLE {
         pass(Duration::from_secs(1)).await;
-        if projected(world) && settled(world) && verify::open(&streams(world)) == 0 {
-            break;
-        }
+        quiet = projected(world) && settled(world) && verify::open(&streams(world)) == 0;
     }
     let mut evidence = streams(world);
     let mut book = LetterBook::default();
@@ -41,13 +39,16 @@ pub(crate) async fn judge(
         evidence.redriven.extend(Redriven::of(&message));
     }
     evidence.dead_letters = DeadLetter::all(&book);
+    for consumer in CONSUMERS {
+        evidence.handled.insert(consumer.durable.to_owned(), world.last(REDRIVE));
+    }
     evidence.ledger = world.bank.ledger();
     evidence.stock = stock(world).await;
     let databases = databases::read(world)?;
     evidence.audit = databases.audit.clone();
     let expected = Expectations {
         complete: true,
-        dead_letters: ExpectedDeadLetters::Of(poison.all()),
+        dead_letters: ExpectedDeadLetters::Of(expected(&evidence, poison)),
         accepted: shoppers.accepted(),
     };
     let report = verify::judge(&evidence, &expected);
@@ -58,6 +59,11 @@ pub(crate) async fn judge(
         }
     }
     violations.extend(databases.differences(&evidence));
+    violations.extend(world.breaches());
+    if !quiet {
+        violations.push(format!("LIVE: something still waits {SETTLE:?} after all trouble is over"));
+    }
+    violations.extend(repeated(&evidence));
     Ok(violations)
 }
 
@@ -79,7 +85,7 @@ fn settled(world: &World) -> bool {
         let state = world.broker.consumer_state(consumer.durable);
         state.pending == 0 && state.unacked.is_empty()
     };
-    CONSUMERS.iter().all(settled)
+    CONSUMERS.iter().chain(&REDRIVES).all(settled)
 }
 
 /// What the inventory's leader has in stock.
@@ -104,4 +110,26 @@ fn projected(world: &World) -> bool {
         (status.applied.is_empty() || status.applied.iter().any(lags)).then_some(())
     });
     behind.is_empty()
+}
+
+/// The letters there should be: each poisonous message, unless somebody has put back all that was parked of it, and
+/// whatever was put back, which is as poisonous as before.
+fn expected(evidence: &Evidence, poison: &Poison) -> Vec<(String, u64)> {
+    let of = |(stream, sequence): &(String, u64), letter: &&DeadLetter| {
+        letter.stream == *stream && letter.sequence == *sequence
+    };
+    let seen_to = |message: &(String, u64)| {
+        let mut letters = evidence.dead_letters.iter().filter(|letter| of(message, letter)).peekable();
+        letters.peek().is_some() && letters.all(|letter| letter.standing != Standing::Open)
+    };
+    let put_back = evidence.redriven.iter().map(|put| (REDRIVE.to_owned(), put.message.sequence));
+    poison.all().into_iter().chain(put_back).filter(|message| !seen_to(message)).collect()
+}
+
+/// Letters that were put back once and stand in REDRIVE more often.
+fn repeated(evidence: &Evidence) -> Vec<String> {
+    let mut letters: Vec<u64> = evidence.redriven.iter().map(|put| put.letter).collect();
+    letters.sort_unstable();
+    let twice = letters.windows(2).filter(|pair| pair[0] == pair[1]);
+    twice.map(|pair| format!("REDRIVE: letter {} was put back once and is there twice", pair[0])).collect()
 }

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use messaging::{commit::GroupCommit, journal::Role as Leadership};
@@ -29,8 +32,35 @@ pub(crate) struct World {
     pub(crate) chance: Chance,
     /// The guard that is switched off.
     pub(crate) off: Option<Guard>,
+    pub(crate) calm: Calm,
+    breaches: Mutex<Vec<String>>,
     disk: PathBuf,
     fleet: Mutex<Fleet>,
+}
+
+/// How much trouble there is: what is asked of the fleet within a time is asked of it undisturbed.
+#[derive(Default)]
+pub(crate) struct Calm {
+    under_way: AtomicU64,
+    begun: AtomicU64,
+}
+
+impl Calm {
+    /// Trouble begins.
+    pub(crate) fn disturb(&self) {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// That trouble is over.
+    pub(crate) fn restore(&self) {
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How much has begun so far, if no more than one is under way.
+    pub(crate) fn mark(&self) -> Option<u64> {
+        (self.under_way.load(Ordering::Relaxed) <= 1).then(|| self.begun.load(Ordering::Relaxed))
+    }
 }
 
 #[derive(Default)]
@@ -54,7 +84,18 @@ impl World {
         let plan = Plan::draw(&chance.fork());
         let bank = Bank::new(chance.fork(), Arc::clone(&trace), plan.ignores_keys);
         let broker = SimBroker::new(chance.any(), NetFaults { latency_ms: (0, 3), ..NetFaults::none() });
-        Arc::new(Self { broker, bank, trace, plan, chance, off, disk, fleet: Mutex::default() })
+        Arc::new(Self { broker, bank, trace, plan, chance, off, disk, fleet: Mutex::default(), calm: Calm::default(), breaches: Mutex::default() })
+    }
+
+    /// Notes a breach of the promise that nobody could see in the end.
+    pub(crate) fn breach(&self, what: String) {
+        self.trace.note("verdict", "breach", 0, || what.clone());
+        self.breaches.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
+    /// The breaches that were noted.
+    pub(crate) fn breaches(&self) -> Vec<String> {
+        self.breaches.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where a process keeps its database.
