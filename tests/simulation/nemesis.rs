@@ -8,8 +8,8 @@ use tokio_util::task::TaskTracker;
 use crate::{
     bank::BankFaults,
     chance::pass,
-    plan::Trouble,
     operator::Operator,
+    plan::Trouble,
     poison::Poison,
     role::{Role, Seat},
     world::World,

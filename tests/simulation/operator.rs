@@ -41,7 +41,9 @@ impl Operator {
                 message.headers.set(MSG_ID, format!("attempt {attempt} at {}", letter.id));
             }
             let sent = log.publish(&message, None).await;
-            world.trace.note("operator", "puts back", letter.sequence, || format!("{} -> {sent:?}", letter.id));
+            world
+                .trace
+                .note("operator", "puts back", letter.sequence, || format!("{} -> {sent:?}", letter.id));
             match sent {
                 Ok(_) => return world.trace.sometimes("a dead letter is put back"),
                 Err(PublishError::Unknown(_) | PublishError::Full) => pass(Duration::from_millis(250)).await,

@@ -60,7 +60,8 @@ pub(crate) fn run(job: Job, mut take: impl FnMut(Outcome) -> bool) -> anyhow::Re
     failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-fn one(seed: u64, off: Option<Guard>) -> anyhow::Result<Outcome> {
+/// Runs one seed.
+pub(crate) fn one(seed: u64, off: Option<Guard>) -> anyhow::Result<Outcome> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
     command.args(["--json", "--seed", &seed.to_string()]).stderr(Stdio::piped());

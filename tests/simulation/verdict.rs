@@ -9,8 +9,8 @@ use messaging::{
     topology::REDRIVE,
 };
 use orderfleet::verify::{
-    self, DeadLetter, Evidence, Expectations, ExpectedDeadLetters, Level, Recorded, Redriven, Standing, StockEvidence,
-    StreamEvidence,
+    self, DeadLetter, Evidence, Expectations, ExpectedDeadLetters, Level, Recorded, Redriven, Standing,
+    StockEvidence, StreamEvidence,
 };
 
 use crate::{chance::pass, databases, poison::Poison, role::Role, shopper::Shoppers, world::World};

@@ -84,7 +84,18 @@ impl World {
         let plan = Plan::draw(&chance.fork());
         let bank = Bank::new(chance.fork(), Arc::clone(&trace), plan.ignores_keys);
         let broker = SimBroker::new(chance.any(), NetFaults { latency_ms: (0, 3), ..NetFaults::none() });
-        Arc::new(Self { broker, bank, trace, plan, chance, off, disk, fleet: Mutex::default(), calm: Calm::default(), breaches: Mutex::default() })
+        Arc::new(Self {
+            broker,
+            bank,
+            trace,
+            plan,
+            chance,
+            off,
+            disk,
+            fleet: Mutex::default(),
+            calm: Calm::default(),
+            breaches: Mutex::default(),
+        })
     }
 
     /// Notes a breach of the promise that nobody could see in the end.
