@@ -25,6 +25,8 @@ pub(crate) struct Body {
     steps: AtomicU64,
     /// The step at which it dies.
     last_step: AtomicU64,
+    /// The step at which it is stopped.
+    freezing_step: AtomicU64,
 }
 
 impl Body {
@@ -38,6 +40,7 @@ impl Body {
             frozen: watch::Sender::new(false),
             steps: AtomicU64::new(0),
             last_step: AtomicU64::new(u64::MAX),
+            freezing_step: AtomicU64::new(u64::MAX),
         })
     }
 
@@ -50,6 +53,11 @@ impl Body {
         }
         if self.is_dead() {
             pending::<()>().await;
+        }
+        if step >= self.freezing_step.load(Ordering::Relaxed) {
+            self.freezing_step.store(u64::MAX, Ordering::Relaxed);
+            self.trace.sometimes("a process is stopped between two steps");
+            self.freeze();
         }
         let mut frozen = self.frozen.subscribe();
         if frozen.wait_for(|frozen| !frozen).await.is_err() {
@@ -71,9 +79,15 @@ impl Body {
         self.last_step.store(self.steps.load(Ordering::Relaxed) + steps, Ordering::Relaxed);
     }
 
-    /// It will not be killed at a step any more.
+    /// It will be stopped at the step after so many.
+    pub(crate) fn freeze_after(&self, steps: u64) {
+        self.freezing_step.store(self.steps.load(Ordering::Relaxed) + steps, Ordering::Relaxed);
+    }
+
+    /// It will not be killed or stopped at a step any more.
     pub(crate) fn spare(&self) {
         self.last_step.store(u64::MAX, Ordering::Relaxed);
+        self.freezing_step.store(u64::MAX, Ordering::Relaxed);
     }
 
     /// Network faults of its own; `None` for those that all have.

@@ -20,8 +20,6 @@ const CALM: NetFaults = NetFaults { latency_ms: (0, 3), ..NetFaults::none() };
 
 /// Within this time a journal that was handed over has a new leader; much less than a lease.
 const TAKE_OVER: Duration = Duration::from_millis(1_500);
-/// Before this, replicas may still be loading.
-const WARM: Duration = Duration::from_secs(8);
 /// Within this time of failures a breaker opens.
 const OPENING: Duration = Duration::from_secs(5);
 /// Two processes, each with a breaker of its own that is open for a second at least.
@@ -91,9 +89,16 @@ impl Nemesis {
             Trouble::CrashAtStep => self.crash_at_step().await,
             Trouble::CrashAll => self.crash_all().await,
             Trouble::Freeze => self.freeze().await,
+            Trouble::FreezeAtStep => self.freeze_at_step().await,
             Trouble::Restart => self.restart(self.victim()).await,
             Trouble::RollingRestart => {
                 for seat in Seat::ALL {
+                    self.restart(seat).await;
+                }
+            }
+            Trouble::PaymentRestarts => {
+                for seat in Seat::ALL.repeat(6).into_iter().filter(|seat| seat.role == Role::Payment) {
+                    pass(self.world.chance.millis(200..1_500)).await;
                     self.restart(seat).await;
                 }
             }
@@ -166,13 +171,29 @@ impl Nemesis {
         body.thaw();
     }
 
+    async fn freeze_at_step(&self) {
+        let (world, replica) = (&self.world, self.world.chance.pick(&[1, 2]));
+        let Some(body) = world.body(Seat { role: Role::Payment, replica }) else { return };
+        if body.is_dead() || body.is_frozen() {
+            return;
+        }
+        body.freeze_after(world.chance.number(0..12));
+        pass(world.chance.millis(32_000..50_000)).await;
+        body.spare();
+        if body.is_frozen() {
+            body.thaw();
+        }
+    }
+
     async fn restart(&self, seat: Seat) {
         if self.world.body(seat).is_some_and(|body| body.is_frozen()) {
             return;
         }
-        let (undisturbed, led) = (self.world.calm.mark(), self.world.leader(seat.role) == Some(seat));
-        self.world.stop(seat).await;
-        if led && undisturbed.is_some() {
+        let world = &self.world;
+        let leads = world.leader(seat.role) == Some(seat) && world.has_standby(seat);
+        let undisturbed = world.calm.mark();
+        world.stop(seat).await;
+        if leads && undisturbed.is_some() {
             self.expect_successor(seat, undisturbed).await;
         }
         pass(self.world.chance.millis(50..1_000)).await;
@@ -182,11 +203,8 @@ impl Nemesis {
     /// A journal that was handed over is taken over at once, not when the lease is over.
     async fn expect_successor(&self, seat: Seat, undisturbed: Option<u64>) {
         let world = &self.world;
-        let stands_by = Seat::ALL.into_iter().filter(|other| other.role == seat.role && *other != seat);
-        let mut bodies = stands_by.filter_map(|other| world.body(other));
-        let ready = bodies.any(|body| !body.is_dead() && !body.is_frozen());
         pass(TAKE_OVER).await;
-        if ready && world.calm.mark() == undisturbed && world.trace.elapsed() > WARM {
+        if world.calm.mark() == undisturbed {
             world.trace.sometimes("a journal is handed over undisturbed");
             if world.leader(seat.role).is_none() {
                 world.breach(format!("HANDOVER: nobody leads {TAKE_OVER:?} after {} stopped", seat.name()));

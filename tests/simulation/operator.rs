@@ -15,6 +15,8 @@ use messaging::{
     log::{Log, PublishError, Stored},
 };
 
+use testkit::simulated::NetFaults;
+
 use crate::{chance::pass, sabotage::Guard, world::World};
 
 /// How often a message without an answer is sent again.
@@ -36,6 +38,8 @@ impl Operator {
         let order = Order { number: 1, operator: "ops", reason: None, run: "simulated", edited: false };
         let mut message = redrive::message(&letter, &contents, body, &order);
         let log = world.broker.client("operator");
+        // Operators work from far away.
+        log.set_faults(Some(NetFaults { unknown_after: 0.4, latency_ms: (5, 60), ..NetFaults::none() }));
         for attempt in 0..PATIENCE {
             if world.off == Some(Guard::RedriveId) {
                 message.headers.set(MSG_ID, format!("attempt {attempt} at {}", letter.id));

@@ -19,10 +19,14 @@ pub(crate) enum Trouble {
     CrashAll,
     /// A process is stopped for a while, and goes on.
     Freeze,
+    /// A payment process is stopped between two of its next steps, for longer than the broker waits for it.
+    FreezeAtStep,
     /// A process is told to stop, and started again.
     Restart,
     /// All processes are told to stop, one after the other, and started again.
     RollingRestart,
+    /// The payment service is told to stop, again and again.
+    PaymentRestarts,
     /// The broker cannot be reached.
     Outage,
     /// The broker is killed, and started again.
@@ -46,13 +50,15 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::Crash,
         Self::CrashAtStep,
         Self::CrashAll,
         Self::Freeze,
+        Self::FreezeAtStep,
         Self::Restart,
         Self::RollingRestart,
+        Self::PaymentRestarts,
         Self::Outage,
         Self::BrokerCrash,
         Self::Noise,
@@ -66,12 +72,20 @@ impl Trouble {
     ];
 
     /// What a release does to the fleet while the gateway is down.
-    const RELEASE: [Self; 3] = [Self::Restart, Self::RollingRestart, Self::GatewayOutage];
+    const RELEASE: [Self; 3] = [Self::RollingRestart, Self::PaymentRestarts, Self::GatewayOutage];
 
     /// What makes two processes work on one payment at the same time. A gateway that ignores keys cannot be kept from
     /// charging twice then: whoever uses one is promised safety across crashes, no more.
     fn doubles_work(self) -> bool {
-        matches!(self, Self::Freeze | Self::Noise | Self::Partition | Self::Outage | Self::BrokerCrash)
+        matches!(
+            self,
+            Self::Freeze
+                | Self::FreezeAtStep
+                | Self::Noise
+                | Self::Partition
+                | Self::Outage
+                | Self::BrokerCrash
+        )
     }
 }
 

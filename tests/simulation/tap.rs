@@ -127,7 +127,8 @@ impl Log for Tap {
         attempts: &Attempts,
     ) -> Result<(), Unavailable> {
         self.body.step("before attempts are noted").await;
-        if self.is_off(Guard::AttemptsRecord) {
+        // That it is suspected is noted all the same: only what is no attempt is forgotten.
+        if self.is_off(Guard::AttemptsRecord) && !attempts.alone {
             return Ok(());
         }
         self.body.trace.sometimes("attempts are noted");

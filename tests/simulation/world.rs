@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use events::catalogue::{INVENTORY, ORDERS};
 use messaging::{commit::GroupCommit, journal::Role as Leadership};
 use testkit::simulated::{NetFaults, SimBroker};
 
@@ -156,6 +157,19 @@ impl World {
         };
         let mut candidates = fleet.living.values().filter(|process| process.seat.role == role);
         candidates.find(leads).map(|process| process.seat)
+    }
+
+    /// Whether another replica of the seat's journal has folded everything and could lead at once.
+    pub(crate) fn has_standby(&self, seat: Seat) -> bool {
+        let stream = if seat.role == Role::Order { ORDERS.name } else { INVENTORY.name };
+        let last = self.last(stream);
+        let stands_by = |process: &Process| {
+            let status = process.orders.as_ref().map(|handle| handle.status().borrow().clone());
+            let status = status.or(process.stock.as_ref().map(|handle| handle.status().borrow().clone()))?;
+            let ready = status.caught_up && status.sequence == last && !process.body.is_frozen();
+            (ready && process.seat.role == seat.role && process.seat != seat).then_some(())
+        };
+        !self.look(stands_by).is_empty()
     }
 
     /// A living process of the service that takes requests.
