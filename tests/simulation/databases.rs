@@ -133,11 +133,12 @@ fn stages(evidence: &Evidence) -> BTreeMap<OrderId, Stage> {
         *known = (*known).max(stage);
     };
     for message in evidence.messages(catalogue::ORDERS.name) {
-        match &message.fact {
-            Fact::Created(created) => reached(created.order, Stage::AwaitingStock),
-            Fact::Confirmed(confirmed) => reached(confirmed.order, Stage::Confirmed),
-            Fact::Cancelled(cancelled) => reached(cancelled.order, Stage::Cancelled),
-            _ => {}
+        if let Fact::Created(created) = &message.fact {
+            reached(created.order, Stage::AwaitingStock);
+        } else if let Fact::Confirmed(confirmed) = &message.fact {
+            reached(confirmed.order, Stage::Confirmed);
+        } else if let Fact::Cancelled(cancelled) = &message.fact {
+            reached(cancelled.order, Stage::Cancelled);
         }
     }
     for message in evidence.messages(catalogue::INVENTORY.name) {

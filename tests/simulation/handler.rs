@@ -39,7 +39,7 @@ impl<H: Handler> Handler for Watched<H> {
                 self.body.trace.sometimes("a message is held");
                 Outcome::Hold { reason, retry_in }
             }
-            outcome => outcome,
+            done @ (Outcome::Publish(_) | Outcome::Retry(_) | Outcome::Reject(_)) => done,
         }
     }
 }

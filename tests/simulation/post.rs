@@ -41,7 +41,7 @@ impl Channel for Post {
             return Err(ChannelError::Refused("no such mailbox".to_owned()));
         }
         let first_time = self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(message.about);
-        if first_time && message.about.as_u64_pair().0 % TRANSIENT == 0 {
+        if first_time && message.about.as_u64_pair().0.is_multiple_of(TRANSIENT) {
             self.body.trace.sometimes("a customer is told at the second attempt");
             return Err(ChannelError::Transient("busy".to_owned()));
         }

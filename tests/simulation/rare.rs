@@ -4,7 +4,6 @@
 pub(crate) const RARE: &[&str] = &[
     "a batch holds what is stored already",
     "a caller asks again",
-    "a caller gives up",
     "a charge is found that was made before",
     "a customer cannot be told",
     "a customer is told at the second attempt",

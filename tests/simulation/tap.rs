@@ -54,16 +54,15 @@ impl Tap {
 
     /// What is answered at once instead of asking the broker, where that guard is off.
     fn skipped(&self, messages: &[Message], expect: Option<u64>) -> Option<Ack> {
-        let is_hand_over = |message: &Message| {
-            message.subject.ends_with(".control") && contains(&message.payload, b"\"hand_over\"")
-        };
-        let skips = match self.off? {
-            Guard::LetterFirst => messages.iter().any(is_letter) && self.chance.hits(0.5),
-            Guard::HandOver => messages.iter().any(is_hand_over),
-            _ => false,
-        };
+        let loses = |guard, is: fn(&Message) -> bool| self.is_off(guard) && messages.iter().any(is);
+        let skips = loses(Guard::HandOver, is_hand_over)
+            || (loses(Guard::LetterFirst, is_letter) && self.chance.hits(0.5));
         skips.then(|| Ack { sequence: expect.unwrap_or(0) + messages.len() as u64, duplicate: false })
     }
+}
+
+fn is_hand_over(message: &Message) -> bool {
+    message.subject.ends_with(".control") && contains(&message.payload, b"\"hand_over\"")
 }
 
 fn is_letter(message: &Message) -> bool {

@@ -81,7 +81,7 @@ pub unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::
         None => {
             // SAFETY: the caller's promise about the pointer is handed on as it is.
             let failed: c_long = unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) };
-            c_int::from(failed != 0) * -1
+            -c_int::from(failed != 0)
         }
         Some(now) => {
             let seconds = libc::time_t::try_from(now.as_secs()).unwrap_or(libc::time_t::MAX);
