@@ -24,7 +24,7 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) long: bool,
 
-    /// Also write the figures to this file, as JSON
+    /// Also write the figures into this file, as JSON; relative to the workspace
     #[arg(long, value_name = "PATH")]
     pub(crate) json: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! What the suite says: a line when something begins and ends, a table, and figures for `docs/RELIABILITY.md`.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{self, Write},
     path::Path,
@@ -8,12 +9,23 @@ use std::{
 };
 
 use anyhow::Context;
+use orderfleet::fleet::workspace_root;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::scenario::{Figures, Outcome};
+use crate::{
+    recovery,
+    scenario::{Figures, Outcome},
+};
 
 /// Most lines of a failure that are shown: a broken promise names everybody it was broken to.
 const QUOTED: usize = 60;
+
+/// The figures by scenario, as they are written down.
+#[derive(Default, Serialize, Deserialize)]
+struct Measured {
+    scenarios: BTreeMap<String, Value>,
+}
 
 /// One row of the table.
 pub(crate) struct Row {
@@ -44,7 +56,10 @@ impl Row {
         say(format_args!("=== {}: {} in {:.0} s", self.name, self.verdict(), self.took.as_secs_f64()));
         match &self.outcome {
             Ok(Outcome::Held(figures)) => {
-                figures.notes.iter().for_each(|note| say(format_args!("    {note}")))
+                figures.notes.iter().for_each(|note| say(format_args!("    {note}")));
+                if !figures.last.is_empty() {
+                    say(format_args!("    {:.1?} after the fault order {}", figures.recovery, figures.last));
+                }
             }
             Ok(Outcome::Skipped(reason)) => {
                 say(format_args!("    !!! SKIPPED, which is not a pass: {reason}"))
@@ -57,7 +72,7 @@ impl Row {
 
     fn json(&self) -> Value {
         let mut row = json!({
-            "name": self.name,
+            "measured_at": recovery::now().to_string(),
             "fault": self.fault,
             "result": self.verdict().to_lowercase(),
             "took_seconds": self.took.as_secs_f64().round(),
@@ -82,7 +97,7 @@ pub(crate) fn table(rows: &[Row]) -> bool {
     for row in rows {
         let (name, verdict) = (row.name, row.verdict());
         match row.figures() {
-            Some(Figures { recovery, longest_wait, orders, rate, notes: _ }) => say(format_args!(
+            Some(Figures { recovery, last: _, longest_wait, orders, rate, notes: _ }) => say(format_args!(
                 "{name:<44} {verdict:<8} {:>9.2} s {:>11.2} s {orders:>8} {rate:>8.0}",
                 recovery.as_secs_f64(),
                 longest_wait.as_secs_f64()
@@ -97,11 +112,20 @@ pub(crate) fn table(rows: &[Row]) -> bool {
     failed == 0
 }
 
-/// Writes the figures for those who put them into documents.
+/// Writes the figures for those who put them into documents. What was measured before of scenarios that were not run
+/// this time stays; a relative path counts from the workspace.
 pub(crate) fn write(rows: &[Row], path: &Path) -> anyhow::Result<()> {
-    let scenarios: Vec<Value> = rows.iter().map(Row::json).collect();
-    let text = serde_json::to_string_pretty(&json!({ "scenarios": scenarios }))?;
-    fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+    let path = workspace_root()?.join(path);
+    let before: Measured = match fs::read(&path) {
+        Ok(text) => {
+            serde_json::from_slice(&text).with_context(|| format!("{} is something else", path.display()))?
+        }
+        Err(_none) => Measured::default(),
+    };
+    let now = rows.iter().map(|row| (row.name.to_owned(), row.json()));
+    let scenarios = before.scenarios.into_iter().chain(now).collect();
+    let text = serde_json::to_string_pretty(&Measured { scenarios })?;
+    fs::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Prints a line. Nobody reading is no reason to stop.

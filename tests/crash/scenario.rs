@@ -51,6 +51,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Figures {
     /// The longest of the rounds: see `recovery`.
     pub(crate) recovery: Duration,
+    /// Which order that was, and what was late about it.
+    pub(crate) last: String,
     /// The longest that a caller waited, from the moment its order was due, until it was accepted.
     pub(crate) longest_wait: Duration,
     /// Orders that were accepted.

@@ -79,6 +79,7 @@ fn dependencies_point_one_way() {
         ("projection", &["events", "messaging"]),
         ("runtime", &[]),
         ("service", &["events", "messaging", "runtime"]),
+        ("entropy", &[]),
         ("nats-server", &[]),
         ("testkit", &["events", "messaging", "nats-server"]),
         ("gateway-sim", &["runtime"]),

@@ -1,6 +1,8 @@
 //! Every metric of this crate: names, labels and meaning.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use std::future::Future;
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Seconds, from a small commit on a fast disk to one that runs into its time limit.
 const SECONDS: &[f64] =
@@ -16,6 +18,16 @@ pub struct Metrics {
     pub(crate) batch_seconds: HistogramVec,
     pub(crate) errors: IntCounterVec,
     pub(crate) projecting: IntGaugeVec,
+    pub(crate) at_database: IntGaugeVec,
+}
+
+/// Counts a call as under way for as long as it lives, however it ends.
+struct UnderWay(IntGauge);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Metrics {
@@ -30,7 +42,22 @@ impl Metrics {
         registry.register(Box::new(metrics.batch_seconds.clone()))?;
         registry.register(Box::new(metrics.errors.clone()))?;
         registry.register(Box::new(metrics.projecting.clone()))?;
+        registry.register(Box::new(metrics.at_database.clone()))?;
         Ok(metrics)
+    }
+
+    /// Whether the projector of this name waits for its database just now, and not for messages or for time to pass.
+    #[must_use]
+    pub fn is_at_database(&self, projection: &str) -> bool {
+        self.at_database.with_label_values(&[projection]).get() > 0
+    }
+
+    /// Makes a call that waits for nothing but the database.
+    pub(crate) async fn at_database<T>(&self, projection: &str, call: impl Future<Output = T>) -> T {
+        let gauge = self.at_database.with_label_values(&[projection]);
+        gauge.inc();
+        let _under_way = UnderWay(gauge);
+        call.await
     }
 
     fn new() -> Result<Self, prometheus::Error> {
@@ -66,6 +93,10 @@ impl Metrics {
             )?,
             projecting: IntGaugeVec::new(
                 Opts::new("projection_active", "1 while this process is the one that projects, else 0"),
+                &["projection"],
+            )?,
+            at_database: IntGaugeVec::new(
+                Opts::new("projection_at_database", "1 while a projector waits for its database, else 0"),
                 &["projection"],
             )?,
         })

@@ -143,7 +143,8 @@ impl<P: Projection, S: Source> Projector<P, S> {
     /// One life of a connection. Whatever it knew of the offsets ends with it.
     async fn session(&mut self, stop: &CancellationToken) -> Result<(), SessionError> {
         (self.turned)();
-        let connecting = timeout(TRANSACTION, connect::<P>(&self.store));
+        let metrics = self.metrics.clone();
+        let connecting = metrics.at_database(P::NAME, timeout(TRANSACTION, connect::<P>(&self.store)));
         let Some(connected) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
         let mut connection = connected??;
         let Some(_lock) = self.stand_by(&mut connection, stop).await? else { return Ok(()) };
@@ -151,7 +152,7 @@ impl<P: Projection, S: Source> Projector<P, S> {
         self.metrics.projecting.with_label_values(&[P::NAME]).set(1);
         self.project(&mut connection, stop).await?;
         // Says goodbye, so that a successor gets the lock at once.
-        timeout(TURN, connection.close()).await.ok();
+        metrics.at_database(P::NAME, timeout(TURN, connection.close())).await.ok();
         Ok(())
     }
 
@@ -161,11 +162,14 @@ impl<P: Projection, S: Source> Projector<P, S> {
         connection: &mut AnyConnection,
         stop: &CancellationToken,
     ) -> Result<Option<Lock>, SessionError> {
+        let metrics = self.metrics.clone();
         while !stop.is_cancelled() {
-            if let Some(lock) = timeout(PING, try_lock(&self.store, connection, P::NAME)).await?? {
+            let locking = timeout(PING, try_lock(&self.store, connection, P::NAME));
+            if let Some(lock) = metrics.at_database(P::NAME, locking).await?? {
                 return Ok(Some(lock));
             }
-            let offsets = timeout(PING, offsets::load(connection, P::NAME, P::STREAMS)).await??;
+            let loading = timeout(PING, offsets::load(connection, P::NAME, P::STREAMS));
+            let offsets = metrics.at_database(P::NAME, loading).await??;
             self.report(Role::Standby, &offsets);
             self.failures = 0;
             (self.turned)();
@@ -183,13 +187,15 @@ impl<P: Projection, S: Source> Projector<P, S> {
         connection: &mut AnyConnection,
         stop: &CancellationToken,
     ) -> Result<(), SessionError> {
-        let mut offsets = offsets::load_or_create(connection, P::NAME, P::STREAMS).await?;
+        let metrics = self.metrics.clone();
+        let loading = offsets::load_or_create(connection, P::NAME, P::STREAMS);
+        let mut offsets = metrics.at_database(P::NAME, loading).await?;
         let mut readers = Readers::open(&self.source, P::STREAMS, &offsets);
         self.report(Role::Projecting, &offsets);
         while !stop.is_cancelled() {
             (self.turned)();
             let Some(entries) = self.gather(&mut readers, &offsets, stop).await else {
-                timeout(PING, connection.ping()).await??;
+                metrics.at_database(P::NAME, timeout(PING, connection.ping())).await??;
                 continue;
             };
             let (batch, reached) = readers::inspect(entries, &offsets);
@@ -235,7 +241,9 @@ impl<P: Projection, S: Source> Projector<P, S> {
         to: &Offsets,
     ) -> Result<(), SessionError> {
         let began = Instant::now();
-        let applied = timeout(TRANSACTION, self.apply(connection, batch, from, to)).await;
+        let metrics = self.metrics.clone();
+        let applying = timeout(TRANSACTION, self.apply(connection, batch, from, to));
+        let applied = metrics.at_database(P::NAME, applying).await;
         let applied = applied.unwrap_or_else(|elapsed| Err(elapsed.into()));
         let outcome = match &applied {
             Ok(()) => "committed",

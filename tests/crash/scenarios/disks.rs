@@ -98,7 +98,7 @@ pub(crate) async fn full_disk(scale: Scale) -> anyhow::Result<Outcome> {
     let mut options = FleetOptions::temporary();
     options.broker_dir = Some(disk.path().join("nats"));
     let mut stage = Stage::open(options).await?;
-    let crowd = Crowd::for_seconds(scale.seconds(20));
+    let crowd = Crowd::for_seconds(scale.seconds(25));
     stage
         .round(crowd, async |shop, _| {
             disk.fill()?;

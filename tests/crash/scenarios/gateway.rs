@@ -12,7 +12,7 @@ use crate::{
     probe::{gateway_traffic, metric_sum, set_faults},
     recovery::now,
     scenario::{Outcome, Scale},
-    stage::{Crowd, Stage, lasting},
+    stage::{Crowd, RATE, Stage, lasting},
 };
 
 /// How long the gateway is away.
@@ -104,6 +104,7 @@ pub(crate) async fn brownout(scale: Scale, keys: Keys) -> anyhow::Result<Outcome
     );
     let mut stage = Stage::open(options).await?;
     let crowd = Crowd { seconds: scale.seconds(20), stays: false };
+    let most = (crowd.seconds as f64 * RATE * 0.8) as u64;
     stage
         .round(crowd, async |shop, load| {
             let faults = json!({
@@ -111,7 +112,7 @@ pub(crate) async fn brownout(scale: Scale, keys: Keys) -> anyhow::Result<Outcome
                 "ignore_idempotency": keys == Keys::Ignored,
             });
             set_faults(shop, faults).await?;
-            load.accepted(u64::MAX).await;
+            load.accepted(most).await;
             set_faults(shop, json!({ "error_rate": 0, "error_after_rate": 0, "hang_rate": 0, "late_rate": 0 })).await?;
             Ok(now())
         })

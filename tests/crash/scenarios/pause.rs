@@ -22,7 +22,7 @@ pub(crate) async fn each_journal_leader(scale: Scale) -> anyhow::Result<Outcome>
     let mut stage = Stage::open(pairs).await?;
     for (service, journal) in JOURNALS {
         stage
-            .round(Crowd::for_seconds(scale.seconds(18)), async |shop, _| {
+            .round(Crowd::for_seconds(scale.seconds(20)), async |shop, _| {
                 let (leader, standbys) = shop.leader(service, journal).await;
                 leader.pause()?;
                 let frozen = now();
@@ -44,7 +44,7 @@ pub(crate) async fn each_journal_leader(scale: Scale) -> anyhow::Result<Outcome>
 pub(crate) async fn broker(scale: Scale) -> anyhow::Result<Outcome> {
     let mut stage = Stage::open(FleetOptions::temporary()).await?;
     stage
-        .round(Crowd::for_seconds(scale.seconds(18)), async |shop, _| {
+        .round(Crowd::for_seconds(scale.seconds(20)), async |shop, _| {
             shop.fleet.broker().pause()?;
             lasting(FROZEN).await;
             shop.fleet.broker().resume()?;

@@ -18,6 +18,9 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(30);
 /// A standby that has heard nothing for so long takes over by itself; a hand-over is faster.
 const LEASE: Duration = Duration::from_secs(3);
+/// What a process hands back when it ends is handled by another well before the broker would hand it out by itself,
+/// which is after 30 s.
+const AT_ONCE: Duration = Duration::from_secs(15);
 /// Rounds through the whole fleet.
 const DEPLOYS: usize = 2;
 
@@ -38,13 +41,15 @@ pub(crate) async fn restart(scale: Scale) -> anyhow::Result<Outcome> {
     }
     let mut stage = Stage::open(options).await?;
     stage
-        .round(Crowd::for_seconds(scale.seconds(40)), async |shop, _| {
+        .round(Crowd::for_seconds(scale.seconds(45)), async |shop, _| {
             for _ in 0..DEPLOYS {
                 deploy(shop).await?;
             }
             Ok(now())
         })
         .await?;
+    let (recovery, last) = (stage.figures.recovery, &stage.figures.last);
+    ensure!(recovery < AT_ONCE, "something was not handed back at once: after {recovery:.1?} order {last}");
     let mut done = 0.0;
     for proc in stage.shop.fleet.processes() {
         done += attempts(&proc, "done").await?;

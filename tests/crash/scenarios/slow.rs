@@ -27,7 +27,7 @@ const DECIDED: Duration = Duration::from_secs(1);
 pub(crate) async fn consumers(scale: Scale) -> anyhow::Result<Outcome> {
     let mut stage = Stage::open(FleetOptions::temporary()).await?;
     let results = stage
-        .round(Crowd::for_seconds(scale.seconds(25)), async |shop, _| {
+        .round(Crowd::for_seconds(scale.seconds(27)), async |shop, _| {
             let slow = [shop.fleet.get("notification-service", 1)?, shop.fleet.get("audit-service", 1)?];
             slow.iter().try_for_each(|proc| proc.pause())?;
             lasting(SLOW).await;
@@ -60,7 +60,7 @@ pub(crate) async fn postgres(scale: Scale) -> anyhow::Result<Outcome> {
     let options = FleetOptions::temporary().env("audit-service", "DATABASE_URL", &postgres.url());
     let mut stage = Stage::open(options).await?;
     stage
-        .round(Crowd::for_seconds(scale.seconds(15)), async |shop, _| {
+        .round(Crowd::for_seconds(scale.seconds(18)), async |shop, _| {
             postgres.kill().await?;
             lasting(AWAY).await;
             postgres.restart().await?;

@@ -6,6 +6,7 @@ mod dlq;
 mod figures;
 mod order;
 mod setup;
+mod simulate;
 mod stock;
 mod up;
 mod verify;
@@ -61,6 +62,9 @@ pub enum Command {
     /// Look at messages that could not be handled, put them back, or write them off.
     #[command(long_about = dlq::LONG, after_help = dlq::EXAMPLES)]
     Dlq(dlq::Args),
+    /// Run the fleet's code in simulated worlds, thousands of them, and judge each.
+    #[command(long_about = simulate::LONG, after_help = simulate::EXAMPLES)]
+    Simulate(simulate::Args),
 }
 
 impl Command {
@@ -77,6 +81,7 @@ impl Command {
             Self::Order(args) => order::run(args, context).await,
             Self::Verify(args) => verify::run(args, context).await,
             Self::Dlq(args) => dlq::run(args, context).await,
+            Self::Simulate(args) => simulate::run(args, context).await,
         }
     }
 }

@@ -44,17 +44,12 @@ pub(super) async fn compile(packages: &[String], build: Build, log: &Path) -> an
 }
 
 async fn run_cargo(packages: &[&String], build: Build, log: &Path) -> anyhow::Result<()> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
-    for (name, _) in env::vars_os() {
-        if CARGO_RUN_VARIABLES.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
-            cargo.env_remove(name);
-        }
-    }
+    let mut cargo = cargo()?;
     cargo.arg("build").args(profile_args(&binaries_dir()?, &nats_server::target_dir()?)?);
     for package in packages {
         cargo.args(["--package", package, "--bin", package]);
     }
-    cargo.current_dir(workspace_root()?).stdin(Stdio::null()).stdout(Stdio::null());
+    cargo.stdin(Stdio::null()).stdout(Stdio::null());
     if build == Build::Quiet {
         cargo.stderr(File::create(log)?);
     }
@@ -85,6 +80,21 @@ fn profile_args(binaries: &Path, target: &Path) -> anyhow::Result<Vec<OsString>>
         args.extend(["--target".into(), triple.to_owned()]);
     }
     Ok(args)
+}
+
+/// Cargo, to be run in the workspace.
+///
+/// # Errors
+/// There is no workspace.
+pub fn cargo() -> anyhow::Result<Command> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    for (name, _) in env::vars_os() {
+        if CARGO_RUN_VARIABLES.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo.current_dir(workspace_root()?);
+    Ok(cargo)
 }
 
 /// The root of the workspace around the current directory, else of the one this was compiled in.

@@ -34,7 +34,7 @@ use std::{
 use anyhow::Context;
 use nats_server::NatsServer;
 
-pub use compile::workspace_root;
+pub use compile::{cargo, workspace_root};
 pub use event::{FleetEvent, Observer, Phase};
 pub use options::{Build, DataDir, FleetOptions, Ports};
 pub use proc::Proc;

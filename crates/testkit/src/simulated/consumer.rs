@@ -41,11 +41,12 @@ impl SimConsumer {
         let (client, now) = (self.log.id, Instant::now());
         let shared = Arc::clone(&self.log.shared);
         let mut server = shared.lock();
+        // Known from the start, so that somebody who begins while the broker is away hears when it is back.
+        let id = *self.id.get_or_insert_with(|| server.fresh_id());
+        server.connection(client).wakers.entry(id).or_insert_with(|| Arc::clone(&self.wake));
         if !server.hears(client) {
             return Next::Nothing;
         }
-        let id = *self.id.get_or_insert_with(|| server.fresh_id());
-        server.connection(client).wakers.entry(id).or_insert_with(|| Arc::clone(&self.wake));
         let durable = server.durables.get_mut(&self.durable);
         let Some(durable) = durable.filter(|durable| durable.stream == self.stream) else {
             return Next::Nothing;
