@@ -78,6 +78,10 @@ impl Delivery for TapDelivery {
         self.inner.deliveries()
     }
 
+    fn is_first(&self) -> bool {
+        self.inner.is_first()
+    }
+
     fn backlog(&self) -> u64 {
         self.inner.backlog()
     }

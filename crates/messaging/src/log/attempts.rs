@@ -13,6 +13,8 @@ pub struct Attempts {
     pub deliveries: u64,
     /// Attempts that failed among them.
     pub failed: u64,
+    /// An attempt was begun in one of them, and may have had an effect.
+    pub begun: bool,
     /// When the first of these failed, as far as known.
     pub first_failure: Option<Timestamp>,
     /// The next delivery is handled with nothing else in hand, because it may kill the process.

@@ -54,6 +54,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
             self.note_alone(delivery, attempts).await;
             attempts.alone = true;
         }
+        attempts.begun = true;
         let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
         drop(turn);

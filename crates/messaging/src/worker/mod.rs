@@ -58,7 +58,7 @@ pub struct Received<'a> {
     /// Nobody was handed it before. Neither this nor `repeated` holds where that is not known for certain.
     pub first: bool,
     /// An earlier attempt may have had an effect, whether or not anything was heard of it: the message was
-    /// delivered before, has been retried, or was put back by an operator.
+    /// begun before and not settled, has been retried, or was put back by an operator.
     pub repeated: bool,
     /// Where in which trace this happens.
     pub trace: TraceContext,

@@ -115,7 +115,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
             }
         };
         let trace = trace::of_message(message, envelope.trace_id);
-        let repeated = delivery.deliveries() > 1 || delivery.stream() == REDRIVE;
+        let repeated = attempts.begun || delivery.stream() == REDRIVE;
         let (attempt, first) = (attempts.failed + 1, delivery.is_first() && !repeated);
         let mut received = Received { message, envelope, attempt, first, repeated, trace };
         let span = self.span(&received);

@@ -39,7 +39,8 @@ impl Recalled {
         let first_failure = record.first_failure.or_else(|| (died > 0).then_some(now));
         let condemned = record.alone && died > 0 && failed >= max_attempts;
         let suspect = record.alone || died >= SUSPECT_AFTER || failed >= max_attempts;
-        let attempts = Attempts { deliveries: delivery, failed, first_failure, alone: false };
+        let begun = record.begun || died > 0;
+        let attempts = Attempts { deliveries: delivery, failed, begun, first_failure, alone: false };
         Self { attempts, suspect, condemned }
     }
 }
@@ -122,7 +123,7 @@ mod tests {
     }
 
     fn record(deliveries: u64, failed: u64, alone: bool) -> Attempts {
-        Attempts { deliveries, failed, first_failure: None, alone }
+        Attempts { deliveries, failed, begun: false, first_failure: None, alone }
     }
 
     #[test]
@@ -141,6 +142,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_handed_back_unread_was_not_begun() {
+        let begun = |record, delivery| Recalled::new(record, delivery, MAX, NOW).attempts.begun;
+        assert!(!begun(None, 1) && !begun(Some(record(1, 0, false)), 2));
+        assert!(begun(None, 2) && begun(Some(record(1, 0, false)), 3), "it died with it");
+        assert!(begun(Some(Attempts { begun: true, ..record(1, 0, false) }), 2));
+    }
+
+    #[test]
     fn only_who_died_alone_and_has_no_attempt_left_is_condemned() {
         assert_eq!(recalled(record(3, 3, true), 4), (3, true, false), "handed out, nothing happened yet");
         assert_eq!(recalled(record(3, 3, true), 5), (4, true, false), "it may try again");
@@ -152,7 +161,7 @@ mod tests {
         let first = |record, delivery| Recalled::new(record, delivery, MAX, NOW).attempts.first_failure;
         assert_eq!(first(None, 1), None);
         assert_eq!(first(None, 2), Some(NOW));
-        let known = Attempts { deliveries: 1, failed: 1, first_failure: Some(Timestamp(3)), alone: false };
+        let known = Attempts { first_failure: Some(Timestamp(3)), ..record(1, 1, false) };
         assert_eq!(first(Some(known), 3), Some(Timestamp(3)));
     }
 }
