@@ -9,7 +9,8 @@
 //!
 //! Only a retry counts as an attempt of the payment. An outage, whole or in part, therefore uses none up, however long
 //! it lasts; a payment that fails where ten others in a row go through uses all of them up. So does one that nobody
-//! else can speak for, once it is a day old and the gateway answers about it but does not make it.
+//! else can speak for, once it is a day old, has been tried here for an hour, and the gateway answers about it but does
+//! not make it.
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,8 @@ use crate::{
 const KEY_TRUST: Duration = Duration::from_secs(23 * 60 * 60);
 /// When a payment that nobody else can speak for has been tried for long enough: as long as an order may take.
 const OVERDUE: Duration = Duration::from_secs(24 * 60 * 60);
+/// For how long this process must have tried it by then: a hiccup must not park what was old when it met it.
+const PERSISTENT: Duration = Duration::from_secs(60 * 60);
 /// How long a payment waits for a gateway that is down before it is held. Bounded, so that the worker sees it move and
 /// can stop.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -176,11 +179,18 @@ impl<G: Gateway> Payments<G> {
         // A message put back by an operator is new to its stream; its envelope still tells how old it is.
         let since = received.message.timestamp.min(received.envelope.timestamp);
         let age = (self.clock)().since(since);
-        match self.pending.unsettled_for(received.envelope.id) {
-            Some(left) => Attempt::Again { settled: left.is_zero(), overdue: age >= OVERDUE },
+        let message = received.envelope.id;
+        match self.pending.unsettled_for(message) {
+            Some(left) => Attempt::Again { settled: left.is_zero(), overdue: self.is_overdue(message, age) },
             None if age >= KEY_TRUST || !received.first => Attempt::Old,
             None => Attempt::First,
         }
+    }
+
+    /// Whether a payment of that age is held to be at fault though nobody else can speak for it. What was old when it
+    /// came here, as what an operator puts back, has not been tried in vain for its whole age.
+    fn is_overdue(&self, message: Uuid, age: Duration) -> bool {
+        age >= OVERDUE && self.pending.tried_for(message) >= PERSISTENT
     }
 
     /// Makes the call when the breaker and the budget let it through; says why not when they did not for too long.

@@ -29,6 +29,7 @@ pub(crate) struct Pending {
 
 #[derive(Debug, Clone, Copy)]
 struct Doubt {
+    since: Instant,
     settled_at: Instant,
     failures: u32,
     forgotten_at: Instant,
@@ -42,7 +43,8 @@ impl Pending {
     /// Somebody may have had this message before, and may have sent a request right before giving it up.
     pub(crate) fn doubt(&self, message: Uuid) {
         let now = Instant::now();
-        let fresh = Doubt { settled_at: now + self.settle, failures: 0, forgotten_at: now + MEMORY };
+        let fresh =
+            Doubt { since: now, settled_at: now + self.settle, failures: 0, forgotten_at: now + MEMORY };
         self.book().entry(message).or_insert(fresh);
     }
 
@@ -74,6 +76,11 @@ impl Pending {
         Some(settled_at.saturating_duration_since(Instant::now()))
     }
 
+    /// For how long this process has tried in vain.
+    pub(crate) fn tried_for(&self, message: Uuid) -> Duration {
+        self.book().get(&message).map_or(Duration::ZERO, |doubt| doubt.since.elapsed())
+    }
+
     /// Whether a call for this message has failed here.
     pub(crate) fn has_failed(&self, message: Uuid) -> bool {
         self.book().get(&message).is_some_and(|doubt| doubt.failures > 0)
@@ -83,7 +90,12 @@ impl Pending {
         let now = Instant::now();
         let mut book = self.book();
         book.retain(|_, doubt| doubt.forgotten_at > now);
-        let doubt = book.entry(message).or_insert(Doubt { settled_at: now, failures: 0, forgotten_at: now });
+        let doubt = book.entry(message).or_insert(Doubt {
+            since: now,
+            settled_at: now,
+            failures: 0,
+            forgotten_at: now,
+        });
         doubt.failures = doubt.failures.saturating_add(1);
         doubt.settled_at = doubt.settled_at.max(now + settle);
         doubt.forgotten_at = now + MEMORY;

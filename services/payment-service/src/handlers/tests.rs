@@ -163,12 +163,18 @@ async fn a_payment_that_fails_where_others_go_through_uses_its_attempts_up() {
     }
 }
 
-#[tokio::test]
-async fn a_payment_nobody_can_speak_for_has_a_day() {
+#[tokio::test(start_paused = true)]
+async fn a_payment_nobody_can_speak_for_has_a_day_and_an_hour_here() {
     let rig = Rig::new(9);
-    let day = Duration::from_secs(24 * 3_600);
+    let (hour, second) = (Duration::from_secs(3_600), Duration::from_secs(1));
     rig.charge(1, unknown()).await;
-    for (age, expected) in [(day - Duration::from_secs(1), "hold"), (day, "retry")] {
+    for (age, tried_for, expected) in [
+        (24 * hour, Duration::ZERO, "hold"),
+        (24 * hour, hour - second, "hold"),
+        (24 * hour - second, second, "hold"),
+        (24 * hour, Duration::ZERO, "retry"),
+    ] {
+        tokio::time::advance(tried_for).await;
         rig.turn_clock(age);
         let outcome = rig.charge(1, unknown()).await;
         assert!(outcome.starts_with(expected), "{outcome}");
