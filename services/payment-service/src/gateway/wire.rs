@@ -10,6 +10,10 @@ use super::{ChargeOutcome, ChargeRequest, GatewayError, Refund, RefundRequest};
 
 /// Given when a gateway declines without a reason.
 const DECLINED_WITHOUT_REASON: &str = "card_declined";
+/// The status of a charge or refund that moved the money.
+const SUCCEEDED: &str = "succeeded";
+/// The status of one that did not, and never will.
+const FAILED: &str = "failed";
 /// When to ask a busy gateway again that does not say.
 const BUSY: Duration = Duration::from_secs(1);
 /// No answer makes a payment wait for longer than this.
@@ -61,6 +65,7 @@ struct RefundObject {
     amount: i64,
     currency: String,
     charge: String,
+    status: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,7 +109,7 @@ pub(super) fn charged(answer: &Answer, request: &ChargeRequest) -> Result<Charge
         return Ok(ChargeOutcome::Declined { code });
     }
     let charge: Charge = answer.read()?;
-    if charge.status == "succeeded" { captured(charge, request) } else { Err(unsettled(&charge)) }
+    if charge.status == SUCCEEDED { captured(charge, request) } else { Err(unsettled(&charge)) }
 }
 
 /// A charge that took money is a capture if it took what was asked for.
@@ -128,13 +133,16 @@ pub(super) fn refunded(answer: &Answer, request: &RefundRequest) -> Result<Refun
 }
 
 fn given_back(refund: RefundObject, request: &RefundRequest) -> Result<Refund, GatewayError> {
+    if refund.status != SUCCEEDED {
+        return Err(GatewayError::Unknown(format!("refund {} is {}", refund.id, refund.status)));
+    }
     let as_asked = refund.amount == request.amount
         && refund.currency.eq_ignore_ascii_case(&request.currency)
         && refund.charge == request.charge_id;
     if as_asked {
         return Ok(Refund { refund_id: refund.id });
     }
-    let RefundObject { id, amount, currency, charge } = refund;
+    let RefundObject { id, amount, currency, charge, status: _ } = refund;
     Err(GatewayError::Contradiction(format!(
         "refund {id} is of {amount} {currency} for {charge}, not what was asked for"
     )))
@@ -147,7 +155,7 @@ pub(super) fn found_charge(
 ) -> Result<Option<ChargeOutcome>, GatewayError> {
     let List { data } = answer.read::<List<Charge>>()?;
     let (mut taken, others): (Vec<_>, Vec<_>) =
-        data.into_iter().partition(|charge| charge.status == "succeeded");
+        data.into_iter().partition(|charge| charge.status == SUCCEEDED);
     if taken.len() > 1 {
         let (order_id, captures) = (request.order_id, taken.len());
         tracing::error!(%order_id, captures, "the gateway took money more than once for an order");
@@ -155,7 +163,7 @@ pub(super) fn found_charge(
     if !taken.is_empty() {
         return captured(taken.swap_remove(0), request).map(Some);
     }
-    if let Some(charge) = others.iter().find(|charge| charge.status != "failed") {
+    if let Some(charge) = others.iter().find(|charge| charge.status != FAILED) {
         return Err(unsettled(charge));
     }
     Ok(others.into_iter().next().map(|charge| ChargeOutcome::Declined {
@@ -163,10 +171,10 @@ pub(super) fn found_charge(
     }))
 }
 
-/// What was found of a charge's refund among those of its order.
+/// What was found of a charge's refund among those of its order; one that failed is none.
 pub(super) fn found_refund(answer: &Answer, request: &RefundRequest) -> Result<Option<Refund>, GatewayError> {
     let List { data } = answer.read::<List<RefundObject>>()?;
-    let found = data.into_iter().find(|refund| refund.charge == request.charge_id);
+    let found = data.into_iter().find(|refund| refund.charge == request.charge_id && refund.status != FAILED);
     found.map(|refund| given_back(refund, request)).transpose()
 }
 

@@ -99,7 +99,7 @@ fn a_success_counts_only_if_it_is_what_was_asked_for() {
 }
 
 #[test]
-fn a_refund_counts_only_if_it_is_what_was_asked_for() {
+fn a_refund_counts_only_if_it_is_what_was_asked_for_and_was_made() {
     let request = RefundRequest {
         order_id: Uuid::from_u128(1),
         charge_id: "ch_1".to_owned(),
@@ -107,13 +107,33 @@ fn a_refund_counts_only_if_it_is_what_was_asked_for() {
         currency: "EUR".to_owned(),
     };
     let table = [
-        (r#"{"id":"re_1","amount":1250,"currency":"EUR","charge":"ch_1"}"#, "Refund { refund_id: \"re_1\" }"),
-        (r#"{"id":"re_1","amount":1,"currency":"EUR","charge":"ch_1"}"#, "contradiction"),
-        (r#"{"id":"re_1","amount":1250,"currency":"EUR","charge":"ch_2"}"#, "contradiction"),
+        (
+            "re_1",
+            1250,
+            "ch_1",
+            "succeeded",
+            "Refund { refund_id: \"re_1\" }",
+            "Some(Refund { refund_id: \"re_1\" })",
+        ),
+        ("re_1", 1, "ch_1", "succeeded", "contradiction", "contradiction"),
+        ("re_1", 1250, "ch_2", "succeeded", "contradiction", "None"),
+        ("re_1", 1250, "ch_1", "pending", "unknown", "unknown"),
+        ("re_1", 1250, "ch_1", "failed", "unknown", "None"),
     ];
-    for (body, expected) in table {
-        assert_eq!(kind(refunded(&answer(200, body.as_bytes()), &request)), expected, "{body}");
+    for (id, amount, charge, status, made, found) in table {
+        let refund = serde_json::json!({
+            "id": id, "amount": amount, "currency": "EUR", "charge": charge, "status": status
+        });
+        let of_one = serde_json::json!({ "data": [refund] });
+        let answer = |body: &serde_json::Value| answer(200, body.to_string().as_bytes());
+        assert_eq!(kind(refunded(&answer(&refund), &request)), made, "{refund}");
+        assert_eq!(kind(found_refund(&answer(&of_one), &request)), found, "{refund}");
     }
+    let failed_then_made = br#"{"data":[
+        {"id":"re_1","amount":1250,"currency":"EUR","charge":"ch_1","status":"failed"},
+        {"id":"re_2","amount":1250,"currency":"EUR","charge":"ch_1","status":"succeeded"}]}"#;
+    let found = kind(found_refund(&answer(200, failed_then_made), &request));
+    assert_eq!(found, "Some(Refund { refund_id: \"re_2\" })");
 }
 
 #[test]
