@@ -109,7 +109,11 @@ pub(super) fn charged(answer: &Answer, request: &ChargeRequest) -> Result<Charge
         return Ok(ChargeOutcome::Declined { code });
     }
     let charge: Charge = answer.read()?;
-    if charge.status == SUCCEEDED { captured(charge, request) } else { Err(unsettled(&charge)) }
+    if charge.status == SUCCEEDED {
+        captured(charge, request)
+    } else {
+        Err(unsettled("charge", &charge.id, &charge.status))
+    }
 }
 
 /// A charge that took money is a capture if it took what was asked for.
@@ -122,9 +126,11 @@ fn captured(charge: Charge, request: &ChargeRequest) -> Result<ChargeOutcome, Ga
     Err(GatewayError::Contradiction(format!("charge {id} took {amount} {currency}, not what was asked for")))
 }
 
-/// A charge that has neither taken money nor failed: either may still come.
-fn unsettled(charge: &Charge) -> GatewayError {
-    GatewayError::Unknown(format!("charge {} is {}", charge.id, charge.status))
+/// A charge or refund that has not moved the money. One that has not failed either is under way, which says nothing
+/// against the gateway.
+fn unsettled(what: &str, id: &str, status: &str) -> GatewayError {
+    let text = format!("{what} {id} is {status}");
+    if status == FAILED { GatewayError::Unknown(text) } else { GatewayError::InProgress(text) }
 }
 
 /// What the answer to a refund means.
@@ -134,7 +140,7 @@ pub(super) fn refunded(answer: &Answer, request: &RefundRequest) -> Result<Refun
 
 fn given_back(refund: RefundObject, request: &RefundRequest) -> Result<Refund, GatewayError> {
     if refund.status != SUCCEEDED {
-        return Err(GatewayError::Unknown(format!("refund {} is {}", refund.id, refund.status)));
+        return Err(unsettled("refund", &refund.id, &refund.status));
     }
     let as_asked = refund.amount == request.amount
         && refund.currency.eq_ignore_ascii_case(&request.currency)
@@ -164,7 +170,7 @@ pub(super) fn found_charge(
         return captured(taken.swap_remove(0), request).map(Some);
     }
     if let Some(charge) = others.iter().find(|charge| charge.status != FAILED) {
-        return Err(unsettled(charge));
+        return Err(unsettled("charge", &charge.id, &charge.status));
     }
     Ok(others.into_iter().next().map(|charge| ChargeOutcome::Declined {
         code: charge.failure_code.unwrap_or_else(|| DECLINED_WITHOUT_REASON.to_owned()),

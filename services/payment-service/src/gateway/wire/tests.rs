@@ -89,7 +89,7 @@ fn a_success_counts_only_if_it_is_what_was_asked_for() {
         ),
         (r#"{"id":"ch_1","amount":1249,"currency":"EUR","status":"succeeded"}"#, "contradiction"),
         (r#"{"id":"ch_1","amount":1250,"currency":"USD","status":"succeeded"}"#, "contradiction"),
-        (r#"{"id":"ch_1","amount":1250,"currency":"EUR","status":"pending"}"#, "unknown"),
+        (r#"{"id":"ch_1","amount":1250,"currency":"EUR","status":"pending"}"#, "in progress"),
         (r#"{"id":"ch_1"}"#, "unknown"),
         ("", "unknown"),
     ];
@@ -117,7 +117,7 @@ fn a_refund_counts_only_if_it_is_what_was_asked_for_and_was_made() {
         ),
         ("re_1", 1, "ch_1", "succeeded", "contradiction", "contradiction"),
         ("re_1", 1250, "ch_2", "succeeded", "contradiction", "None"),
-        ("re_1", 1250, "ch_1", "pending", "unknown", "unknown"),
+        ("re_1", 1250, "ch_1", "pending", "in progress", "in progress"),
         ("re_1", 1250, "ch_1", "failed", "unknown", "None"),
     ];
     for (id, amount, charge, status, made, found) in table {
@@ -163,8 +163,8 @@ fn a_capture_outweighs_a_decline() {
         (format!("{declined},{captured}"), "Some(Captured { charge_id: \"ch_2\" })"),
         (format!("{captured},{captured}"), "Some(Captured { charge_id: \"ch_2\" })"),
         (format!("{pending},{captured}"), "Some(Captured { charge_id: \"ch_2\" })"),
-        (pending.to_owned(), "unknown"),
-        (format!("{declined},{pending}"), "unknown"),
+        (pending.to_owned(), "in progress"),
+        (format!("{declined},{pending}"), "in progress"),
         (less.to_owned(), "contradiction"),
     ];
     for (charges, expected) in table {
