@@ -95,8 +95,6 @@ pub unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a thread that panicked fails the test")]
-
     use std::{
         hash::{BuildHasher, RandomState},
         thread,
