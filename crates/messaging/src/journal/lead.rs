@@ -1,6 +1,7 @@
 //! Leading: reading inputs, deciding, committing. One commit is under way while the next is decided.
 
 mod commit;
+mod next;
 mod park;
 mod time;
 
@@ -59,6 +60,8 @@ struct Turn<'a, L, D: Decider> {
     pending: Pending,
     under_way: Option<UnderWay>,
     backlog: VecDeque<Input<D::Input>>,
+    /// Put back, of inputs that are yet to be read.
+    early: VecDeque<Input<D::Input>>,
     /// An input that becomes a dead letter; nothing is decided until it is one.
     parking: Option<Parking>,
     /// A message that becomes one without being an input.
@@ -88,6 +91,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
             pending: Pending::default(),
             under_way: None,
             backlog: VecDeque::new(),
+            early: VecDeque::new(),
             parking: None,
             parking_foreign: None,
             linger_until: None,
@@ -153,7 +157,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     /// Decides on what has been read, as far as the next commit has room.
     fn decide_backlog(&mut self, decider: &D) -> Result<(), Led> {
         while self.parking.is_none() && !self.snapshot_due && self.has_room() {
-            let Some(input) = self.backlog.pop_front() else { break };
+            let Some(input) = self.next_input(decider) else { break };
             let place = (input.stream, input.sequence);
             if input.sequence <= self.folded.positions.get(input.stream) {
                 continue;

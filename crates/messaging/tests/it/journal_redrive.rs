@@ -6,7 +6,7 @@ use messaging::{
 };
 use testkit::{Broker, eventually};
 
-use crate::support::{Replica, SOON, UNLUCKY, add, fleet, journal_numbers};
+use crate::support::{Replica, SOON, UNLUCKY, UNREADABLE, add, fleet, journal_numbers};
 
 /// Another number in place of what stands in a letter, for a journal, for the nth time.
 fn put_back(letter: &Stored, number: u64, journal: &str, nth: u64) -> Message {
@@ -112,6 +112,28 @@ async fn what_was_decided_on_after_all_is_not_decided_on_again() {
     js.publish(&put_back(&letter, 30, "ORDERS", 2), None).await.unwrap();
     replica.reaches(50).await;
     assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 1);
+}
+
+/// An operator may be faster than the next leader: the letter is there, but the leader that wrote it died before the
+/// journal knew of it, and its input is yet to be read again.
+#[tokio::test]
+async fn what_is_put_back_before_its_input_is_read_again_waits_for_that() {
+    let (_broker, js, first, letter) = parked().await;
+    first.retire().await;
+    let many = 10_000..10_700;
+    for number in many.clone().chain([UNREADABLE]) {
+        js.publish(&add(number), None).await.unwrap();
+    }
+    let unread = js.extent("REQUESTS").await.unwrap().last.to_string();
+    for nth in [1, 2] {
+        let mut early = put_back(&letter, 70, "ORDERS", nth);
+        early.headers.set("Fleet-Original-Sequence", unread.clone());
+        js.publish(&early, None).await.unwrap();
+    }
+    let second = Replica::start(js.clone(), "a");
+    second.reaches(many.sum::<u64>() + 70).await;
+    let passed = async || second.handle.status().borrow().positions.get("REDRIVE") == 2;
+    eventually(SOON, "both", passed).await;
 }
 
 #[tokio::test]
