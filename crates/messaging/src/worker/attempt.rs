@@ -8,6 +8,7 @@ use tracing::{Span, debug, warn};
 
 use super::{
     Handler, Outcome, Received, Shared,
+    isolation::Turn,
     process::{Verdict, tell},
     retry::Pauses,
     stamp,
@@ -21,6 +22,8 @@ use crate::{
 
 /// Pause before outcomes are published again that the broker did not take.
 const REPUBLISH: Duration = Duration::from_millis(500);
+/// Pause before the broker is told again that a message is about to be handled alone.
+const NOTE_AGAIN: Duration = Duration::from_millis(500);
 
 /// What comes next for a message whose attempt is over.
 pub(super) enum Next {
@@ -49,11 +52,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         pauses: &mut Pauses,
         alone: bool,
     ) -> Next {
-        let turn = self.config.isolation.turn(alone).await;
-        if alone && !attempts.alone {
-            self.note_alone(delivery, attempts).await;
-            attempts.alone = true;
-        }
+        let turn = self.turn(delivery, attempts, alone).await;
         attempts.begun = true;
         let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
@@ -87,6 +86,20 @@ impl<L: Log, H: Handler> Shared<L, H> {
                 (received.first, received.repeated) = (false, true);
                 Next::Again(pause)
             }
+        }
+    }
+
+    /// Waits until the attempt may begin, and is noted if it has to be. While it cannot be noted, others may have
+    /// their turn.
+    async fn turn<D: Delivery>(&self, delivery: &D, attempts: &mut Attempts, alone: bool) -> Turn<'_> {
+        loop {
+            let turn = self.config.isolation.turn(alone).await;
+            attempts.alone = attempts.alone || (alone && self.note_alone(delivery, attempts).await);
+            if attempts.alone || !alone {
+                return turn;
+            }
+            drop(turn);
+            tokio::time::sleep(NOTE_AGAIN).await;
         }
     }
 

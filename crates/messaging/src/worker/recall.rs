@@ -15,7 +15,7 @@ use crate::log::{Attempts, Delivery, Log};
 
 /// Deaths of the process after which a message is handled alone.
 const SUSPECT_AFTER: u64 = 3;
-/// Pause before the broker is asked again for a record, or to store one.
+/// Pause before the broker is asked again for a record.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Longest wait for the broker to take the record of a message that is handed back.
 const RECORD: Duration = Duration::from_secs(1);
@@ -67,8 +67,8 @@ impl<L: Log, H> Shared<L, H> {
     }
 
     /// Notes that the message is handled alone from now on, before it is: should the process die, that is
-    /// how it is known.
-    pub(super) async fn note_alone(&self, delivery: &impl Delivery, attempts: &Attempts) {
+    /// how it is known. False if the broker did not take the note.
+    pub(super) async fn note_alone(&self, delivery: &impl Delivery, attempts: &Attempts) -> bool {
         let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
         let deliveries = attempts.deliveries.saturating_sub(1);
         let note = Attempts { deliveries, alone: true, ..*attempts };
@@ -78,10 +78,11 @@ impl<L: Log, H> Shared<L, H> {
             failed = attempts.failed,
             "handled alone: the process keeps dying"
         );
-        while let Err(error) = self.log.save_attempts(durable, sequence, &note).await {
+        let noted = self.log.save_attempts(durable, sequence, &note).await;
+        if let Err(error) = &noted {
             warn!(consumer = durable, sequence, %error, "cannot note it yet");
-            tokio::time::sleep(ASK_AGAIN).await;
         }
+        noted.is_ok()
     }
 
     /// Hands back a message that was not begun, with what is known of it.

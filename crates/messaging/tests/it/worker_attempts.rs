@@ -18,7 +18,7 @@ use testkit::eventually;
 
 use crate::{
     support::{Added, SOON, connect, fleet},
-    worker_rig::{Call, Member, has_outcomes, impatient, input, letters},
+    worker_rig::{Call, Member, has_outcomes, impatient, input, letters, room, state},
 };
 
 fn held(retry_in: Duration) -> Outcome<Added> {
@@ -146,4 +146,30 @@ async fn only_what_came_after_this_process_met_its_broker_is_certainly_first() {
         latest = next().await;
     }
     assert!(latest.is_first());
+}
+
+#[tokio::test]
+async fn a_suspect_that_cannot_be_noted_holds_up_no_other() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(KILLER), None).await.unwrap();
+    for death in 1..=3 {
+        let dying =
+            Member::start(&connect(&broker, &format!("life-{death}")).await, |_call| std::future::pending());
+        dying.called(1).await;
+        dying.vanish().await;
+    }
+    room(&broker, "KV_worker-attempts", 1).await;
+    let member = Member::start(&js, async |call| Outcome::Publish(vec![Added { number: call.number }]));
+    eventually(SOON, "the suspect", async || {
+        state(&broker, &PAYMENT_REFUND).await.delivered.consumer_sequence == 4
+    })
+    .await;
+    for other in 1..=5 {
+        js.publish(&input(other), None).await.unwrap();
+        has_outcomes(&js, other).await;
+    }
+    assert!(member.calls().iter().all(|call| call.number != KILLER));
+    room(&broker, "KV_worker-attempts", 1 << 20).await;
+    has_outcomes(&js, 6).await;
 }

@@ -1,29 +1,22 @@
 //! Parking a worker's messages, and working on those that are put back.
 
-use async_nats::jetstream::stream::Config;
 use events::catalogue::{PAYMENT_CHARGE, PAYMENT_REFUND};
 use messaging::{
     log::{Log, Message},
     worker::{Outcome, WorkerConfig},
 };
-use testkit::{Broker, eventually};
+use testkit::eventually;
 
 use crate::{
     support::{Added, SOON, connect, fleet},
-    worker_rig::{Call, Member, context, has_outcomes, impatient, input, letters, state},
+    worker_rig::{Call, Member, has_outcomes, impatient, input, letters, room, state},
 };
-
-async fn room_for_letters(broker: &Broker, max_bytes: i64) {
-    let context = context(broker).await;
-    let config = context.get_stream("DEAD_LETTERS").await.unwrap().cached_info().config.clone();
-    context.update_stream(Config { max_bytes, ..config }).await.unwrap();
-}
 
 #[tokio::test]
 async fn nothing_is_ended_before_its_letter_is_stored() {
     let (broker, js) = fleet().await;
     impatient(&broker).await;
-    room_for_letters(&broker, 1).await;
+    room(&broker, "DEAD_LETTERS", 1).await;
     js.publish(&input(4), None).await.unwrap();
     for life in ["one", "two"] {
         let member = Member::start(&connect(&broker, life).await, async |_call| Outcome::Reject("no".into()));
@@ -37,7 +30,7 @@ async fn nothing_is_ended_before_its_letter_is_stored() {
         member.vanish().await;
     }
     assert_eq!(js.extent("ADVISORIES").await.unwrap().last, 0, "the broker was told to forget it");
-    room_for_letters(&broker, 1 << 20).await;
+    room(&broker, "DEAD_LETTERS", 1 << 20).await;
     let _member = Member::start(&js, async |_call| Outcome::Reject("no".into()));
     let letter = &letters(&js, 1).await[0];
     eventually(SOON, "the end", async || js.extent("ADVISORIES").await.is_ok_and(|e| e.last == 1)).await;

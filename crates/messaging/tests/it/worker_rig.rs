@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use async_nats::jetstream::{self, consumer::pull};
+use async_nats::jetstream::{self, consumer::pull, stream::Config};
 use events::catalogue::{ConsumerDef, PAYMENT_REFUND};
 use futures_util::future::BoxFuture;
 use messaging::{
@@ -155,6 +155,13 @@ pub(crate) async fn letters(js: &JetStream, count: u64) -> Vec<Stored> {
 
 pub(crate) async fn context(broker: &Broker) -> jetstream::Context {
     jetstream::new(async_nats::connect(broker.url()).await.unwrap())
+}
+
+/// Lets a stream hold so many bytes.
+pub(crate) async fn room(broker: &Broker, stream: &str, max_bytes: i64) {
+    let context = context(broker).await;
+    let config = context.get_stream(stream).await.unwrap().cached_info().config.clone();
+    context.update_stream(Config { max_bytes, ..config }).await.unwrap();
 }
 
 /// The state of a consumer.
