@@ -1,5 +1,7 @@
 //! What operators do about dead letters settles them, and excuses nothing else.
 
+mod late;
+
 use events::{
     OrderId,
     catalogue::{INVENTORY, ORDERS, REQUESTS},
