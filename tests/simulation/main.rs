@@ -14,9 +14,9 @@
 //! processes work on one payment at the same time (stopped, cut off or slow ones: `plan` leaves those out there).
 //!
 //! **What could make two runs of a seed differ**, and why it does not: hash maps, `select!`, ids and jitter draw from
-//! `getrandom`, and the breaker asks `clock_gettime` (both are `entropy`'s here); tokio counts its runtimes in a static
-//! (each seed of a campaign is a process of its own); SQLite answers from threads of its own (`database` lets nothing
-//! happen meanwhile).
+//! `getrandom` or the system call behind it, and the breaker asks `clock_gettime` (all are `entropy`'s here); tokio
+//! counts its runtimes in a static (each seed of a campaign is a process of its own); SQLite answers from threads of its
+//! own (`database` lets nothing happen meanwhile). `pool` runs some seeds twice to see that it is so.
 //!
 //! | what | where |
 //! |---|---|

@@ -14,6 +14,9 @@ use anyhow::Context;
 
 use crate::{run::Outcome, sabotage::Guard};
 
+/// Every so many seeds one is run twice, and must come to the same.
+const AGAIN: u64 = 10;
+
 /// Which seeds to run, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job {
@@ -37,7 +40,7 @@ pub(crate) fn run(job: Job, mut take: impl FnMut(Outcome) -> bool) -> anyhow::Re
                     if seed >= job.from.saturating_add(job.seeds) {
                         break;
                     }
-                    match one(seed, job.off) {
+                    match run_again(seed, job.off) {
                         Ok(outcome) => {
                             // Nobody listens any more when the seeds are over.
                             let _over = tell.send(outcome);
@@ -58,6 +61,18 @@ pub(crate) fn run(job: Job, mut take: impl FnMut(Outcome) -> bool) -> anyhow::Re
         }
     });
     failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// Runs one seed, some of them twice: a replay that shows something else than what failed would be worth nothing.
+fn run_again(seed: u64, off: Option<Guard>) -> anyhow::Result<Outcome> {
+    let mut outcome = one(seed, off)?;
+    if off.is_none() && seed.is_multiple_of(AGAIN) {
+        let second = one(seed, off)?;
+        if second.fingerprint != outcome.fingerprint || second.violations != outcome.violations {
+            outcome.violations.push("SEED: run twice, it came to two different stories".to_owned());
+        }
+    }
+    Ok(outcome)
 }
 
 /// Runs one seed.

@@ -1,8 +1,11 @@
 //! The chance and the time that one thread sees, from a seed: what a simulation cannot do without.
 //!
-//! `HashMap`, `tokio::select!`, random ids and jitter all draw from the operating system's `getrandom`, and
-//! `Instant::now` asks its `clock_gettime`. A program that names this crate has its own of both: on a thread that has
-//! called [`seed`], bytes follow from the seed and time is what [`set_clock`] says. Other threads get the real ones.
+//! `HashMap`, `tokio::select!`, random ids and jitter all draw from the operating system's `getrandom`, some of them by
+//! way of `syscall`, and `Instant::now` asks its `clock_gettime`. A program that names this crate has its own of all
+//! three: on a thread that has called [`seed`], bytes follow from the seed and time is what [`set_clock`] says. Other
+//! threads get the real ones, and so does every other system call.
+
+mod kernel;
 
 use std::{
     cell::Cell,
@@ -54,20 +57,27 @@ fn now() -> Option<Duration> {
 #[expect(unsafe_code, reason = "random numbers enter a process through this function of the C library")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, flags: c_uint) -> isize {
-    if STREAM.get().is_none() {
-        // SAFETY: the caller's promise about the buffer is handed on as it is.
-        let written: c_long = unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) };
-        return written as isize;
-    }
+    // SAFETY: the caller's promise about the buffer is handed on as it is.
+    let written: c_long = unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) };
+    written as isize
+}
+
+/// Writes bytes that follow from the seed; `None` on a thread that has none.
+///
+/// # Safety
+/// `buffer` points to `length` bytes that may be written.
+#[expect(unsafe_code, reason = "the buffer is as the C library's callers hand it over")]
+unsafe fn fill(buffer: *mut u8, length: usize) -> Option<c_long> {
+    STREAM.get()?;
     if length > 0 {
         // SAFETY: the caller promises that so many bytes may be written there.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) };
+        let bytes = unsafe { std::slice::from_raw_parts_mut(buffer, length) };
         for chunk in bytes.chunks_mut(8) {
             let word = next().unwrap_or_default().to_le_bytes();
             chunk.copy_from_slice(&word[..chunk.len()]);
         }
     }
-    isize::try_from(length).unwrap_or(isize::MAX)
+    Some(c_long::try_from(length).unwrap_or(c_long::MAX))
 }
 
 /// Takes the place of the C library's.
@@ -95,8 +105,6 @@ pub unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, time: *mut libc::
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a thread that panicked fails the test")]
-
     use std::{
         hash::{BuildHasher, RandomState},
         thread,
@@ -104,6 +112,40 @@ mod tests {
     };
 
     use super::*;
+
+    /// As older random number generators ask.
+    #[expect(unsafe_code, reason = "a call of the C library is what is tested")]
+    fn bytes_of_a_system_call(seeded: Option<u64>) -> [u8; 16] {
+        let ask = move || {
+            if let Some(number) = seeded {
+                seed(number);
+            }
+            let mut bytes = [0_u8; 16];
+            // SAFETY: so many bytes are there to be written.
+            let written = unsafe { libc::syscall(libc::SYS_getrandom, bytes.as_mut_ptr(), bytes.len(), 0) };
+            assert_eq!(written, 16);
+            bytes
+        };
+        thread::spawn(ask).join().unwrap()
+    }
+
+    #[test]
+    fn chance_follows_from_the_seed_for_those_who_ask_the_kernel_themselves() {
+        assert_eq!(bytes_of_a_system_call(Some(1)), bytes_of_a_system_call(Some(1)));
+        assert_ne!(bytes_of_a_system_call(Some(1)), bytes_of_a_system_call(Some(2)));
+        assert_ne!(bytes_of_a_system_call(None), bytes_of_a_system_call(None));
+    }
+
+    #[test]
+    #[expect(unsafe_code, reason = "a call of the C library is what is tested")]
+    fn other_system_calls_go_to_the_kernel_and_tell_their_errors() {
+        // SAFETY: it takes nothing.
+        let process = unsafe { libc::syscall(libc::SYS_getpid) };
+        assert_eq!(u32::try_from(process).unwrap(), std::process::id());
+        // SAFETY: no such file is open, and it touches nothing else.
+        let failed = unsafe { libc::syscall(libc::SYS_close, -1) };
+        assert_eq!((failed, std::io::Error::last_os_error().raw_os_error()), (-1, Some(libc::EBADF)));
+    }
 
     fn hash_on_a_thread(seeded: Option<u64>) -> u64 {
         let hash = move || {

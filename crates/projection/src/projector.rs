@@ -143,8 +143,8 @@ impl<P: Projection, S: Source> Projector<P, S> {
     /// One life of a connection. Whatever it knew of the offsets ends with it.
     async fn session(&mut self, stop: &CancellationToken) -> Result<(), SessionError> {
         (self.turned)();
-        let metrics = self.metrics.clone();
-        let connecting = metrics.at_database(P::NAME, timeout(TRANSACTION, connect::<P>(&self.store)));
+        let connecting = timeout(TRANSACTION, connect::<P>(&self.store));
+        let connecting = self.metrics.at_database(P::NAME, connecting);
         let Some(connected) = stop.run_until_cancelled(connecting).await else { return Ok(()) };
         let mut connection = connected??;
         let Some(_lock) = self.stand_by(&mut connection, stop).await? else { return Ok(()) };
@@ -152,7 +152,7 @@ impl<P: Projection, S: Source> Projector<P, S> {
         self.metrics.projecting.with_label_values(&[P::NAME]).set(1);
         self.project(&mut connection, stop).await?;
         // Says goodbye, so that a successor gets the lock at once.
-        metrics.at_database(P::NAME, timeout(TURN, connection.close())).await.ok();
+        self.metrics.at_database(P::NAME, timeout(TURN, connection.close())).await.ok();
         Ok(())
     }
 
@@ -162,14 +162,13 @@ impl<P: Projection, S: Source> Projector<P, S> {
         connection: &mut AnyConnection,
         stop: &CancellationToken,
     ) -> Result<Option<Lock>, SessionError> {
-        let metrics = self.metrics.clone();
         while !stop.is_cancelled() {
             let locking = timeout(PING, try_lock(&self.store, connection, P::NAME));
-            if let Some(lock) = metrics.at_database(P::NAME, locking).await?? {
+            if let Some(lock) = self.metrics.at_database(P::NAME, locking).await?? {
                 return Ok(Some(lock));
             }
             let loading = timeout(PING, offsets::load(connection, P::NAME, P::STREAMS));
-            let offsets = metrics.at_database(P::NAME, loading).await??;
+            let offsets = self.metrics.at_database(P::NAME, loading).await??;
             self.report(Role::Standby, &offsets);
             self.failures = 0;
             (self.turned)();
@@ -187,15 +186,14 @@ impl<P: Projection, S: Source> Projector<P, S> {
         connection: &mut AnyConnection,
         stop: &CancellationToken,
     ) -> Result<(), SessionError> {
-        let metrics = self.metrics.clone();
         let loading = offsets::load_or_create(connection, P::NAME, P::STREAMS);
-        let mut offsets = metrics.at_database(P::NAME, loading).await?;
+        let mut offsets = self.metrics.at_database(P::NAME, loading).await?;
         let mut readers = Readers::open(&self.source, P::STREAMS, &offsets);
         self.report(Role::Projecting, &offsets);
         while !stop.is_cancelled() {
             (self.turned)();
             let Some(entries) = self.gather(&mut readers, &offsets, stop).await else {
-                metrics.at_database(P::NAME, timeout(PING, connection.ping())).await??;
+                self.metrics.at_database(P::NAME, timeout(PING, connection.ping())).await??;
                 continue;
             };
             let (batch, reached) = readers::inspect(entries, &offsets);
@@ -243,8 +241,8 @@ impl<P: Projection, S: Source> Projector<P, S> {
         let began = Instant::now();
         let metrics = self.metrics.clone();
         let applying = timeout(TRANSACTION, self.apply(connection, batch, from, to));
-        let applied = metrics.at_database(P::NAME, applying).await;
-        let applied = applied.unwrap_or_else(|elapsed| Err(elapsed.into()));
+        let applied =
+            metrics.at_database(P::NAME, applying).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
         let outcome = match &applied {
             Ok(()) => "committed",
             Err(SessionError::Conflict(_)) => "conflict",
@@ -252,7 +250,8 @@ impl<P: Projection, S: Source> Projector<P, S> {
         };
         let seconds = self.metrics.batch_seconds.with_label_values(&[P::NAME, outcome]);
         seconds.observe(began.elapsed().as_secs_f64());
-        self.metrics.batch_size.with_label_values(&[P::NAME]).observe(size(batch));
+        let size = u32::try_from(batch.entries.len()).unwrap_or(u32::MAX);
+        self.metrics.batch_size.with_label_values(&[P::NAME]).observe(f64::from(size));
         applied.map_err(|cause| blame(batch, cause))
     }
 
@@ -297,9 +296,4 @@ impl<P: Projection, S: Source> Projector<P, S> {
         }
         self.progress.set_targets(ends.iter().map(|(stream, end)| (*stream, end.readable)).collect());
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "batches are some thousands of messages at most")]
-fn size(batch: &Batch) -> f64 {
-    batch.entries.len() as f64
 }

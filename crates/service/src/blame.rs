@@ -9,6 +9,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// thirty, and a message would have to meet that by chance at every one of its attempts.
 const WITNESSES: u64 = 10;
 
+/// For how many others in a row a dependency worked just before a message failed at it. None of them were this
+/// message's own earlier failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witnesses(u64);
+
+impl Witnesses {
+    /// As many as it takes to hold the failure against the message.
+    #[must_use]
+    pub fn are_enough(self) -> bool {
+        self.0 >= WITNESSES
+    }
+
+    /// At least one: the dependency is not down as a whole.
+    #[must_use]
+    pub fn are_any(self) -> bool {
+        self.0 > 0
+    }
+}
+
 /// Successes in a row of one dependency, shared by all messages that need it.
 #[derive(Debug, Default)]
 pub struct Blame {
@@ -21,11 +40,10 @@ impl Blame {
         self.witnesses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A message failed at the dependency. True if the message is to blame: the dependency worked for ten others in a
-    /// row just before, none of which this message's own earlier failures were.
+    /// A message failed at the dependency. Says for how many others it worked just before.
     #[must_use]
-    pub fn failed(&self) -> bool {
-        self.witnesses.swap(0, Ordering::Relaxed) >= WITNESSES
+    pub fn failed(&self) -> Witnesses {
+        Witnesses(self.witnesses.swap(0, Ordering::Relaxed))
     }
 }
 
@@ -36,15 +54,16 @@ mod tests {
     #[test]
     fn who_fails_where_ten_others_succeed_is_to_blame() {
         let blame = Blame::default();
-        assert!(!blame.failed(), "nobody has seen it work");
+        assert!(!blame.failed().are_any(), "nobody has seen it work");
         for _other in 0..9 {
             blame.worked();
         }
-        assert!(!blame.failed(), "nine are not ten");
+        let nine = blame.failed();
+        assert!(nine.are_any() && !nine.are_enough(), "nine are not ten");
         for _other in 0..10 {
             blame.worked();
         }
-        assert!(blame.failed());
-        assert!(!blame.failed(), "its own failure is no witness against it");
+        assert!(blame.failed().are_enough());
+        assert!(!blame.failed().are_any(), "its own failure is no witness against it");
     }
 }

@@ -31,7 +31,7 @@ use messaging::{
 };
 use runtime::Process;
 
-pub use blame::Blame;
+pub use blame::{Blame, Witnesses};
 pub use requests::{Repeat, Requests, not_stored};
 pub use settings::{BrokerArgs, JournalArgs};
 

@@ -6,8 +6,9 @@
 //! | refused it for good | `notifications.failed` |
 //! | did not take it this time, or did not answer | retry if it takes those of others, else hold |
 //!
-//! Only a retry counts as an attempt, so that a provider that is down parks nobody's message, however long it is; a
-//! message that nobody else can speak for has a day. An event that cannot be read is rejected.
+//! Only a retry counts as an attempt, so that a provider that is down parks nobody's message, however long it is. It
+//! takes ten others that went through just before to tell that; after a day, one. An event that cannot be read is
+//! rejected.
 //!
 //! Customers are told at least once: the outcome's id follows from the event's, so that an event delivered twice leads
 //! to one notification in the stream, but a crash between the channel's word and that of the broker, or a channel that
@@ -39,7 +40,8 @@ const MAX_ERROR: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Pause before a channel is asked again that may be down.
 const HOLD: Duration = Duration::from_secs(2);
-/// After how long a message that nobody else can speak for is at fault itself.
+/// After how long a message is at fault itself if only one other was taken just before. One that is down for longer
+/// takes nobody's.
 const OVERDUE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Tells customers through one channel. Cheap to clone; all clones are the same.
@@ -88,7 +90,8 @@ impl<C: Channel> Notify<C> {
                 (Told::Failed, publish(event))
             }
             Err(transient @ ChannelError::Transient(_)) => {
-                let own_fault = self.blame.failed() || age >= OVERDUE;
+                let others = self.blame.failed();
+                let own_fault = others.are_enough() || (age >= OVERDUE && others.are_any());
                 if own_fault {
                     (Told::Retried, Outcome::Retry(transient.into()))
                 } else {

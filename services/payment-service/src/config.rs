@@ -57,7 +57,7 @@ pub struct Config {
     /// The longest time between two tries of a gateway that is down, in seconds, up to 3600
     ///
     /// Also the longest that payments wait once it is back.
-    #[arg(long, env = "BREAKER_OPEN_MAX", default_value_t = 30, value_name = "SECONDS")]
+    #[arg(long, env = "BREAKER_OPEN_MAX", default_value_t = 10, value_name = "SECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub breaker_open_max: u64,
 }

@@ -164,6 +164,7 @@ impl<G: Gateway> Payments<G> {
         if received.repeated {
             self.pending.doubt(message);
         }
+        self.pending.keep(message);
         let answer = self.when_available(message, || call(self.attempt(received))).await;
         let answer = answer.map_err(|setback| self.setback(message, setback))?;
         self.pending.over(message);

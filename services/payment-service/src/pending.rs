@@ -16,7 +16,8 @@ use uuid::Uuid;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// What has not been heard of for so long is forgotten: it has left this process, for instance as a dead letter.
+/// What has not been heard of for so long is forgotten: it has left this process, for instance as a dead letter. Longer
+/// than any pause of a message in hand.
 const MEMORY: Duration = Duration::from_secs(60 * 60);
 
 /// The payments in hand that may have been made, by message.
@@ -43,6 +44,13 @@ impl Pending {
         let now = Instant::now();
         let fresh = Doubt { settled_at: now + self.settle, failures: 0, forgotten_at: now + MEMORY };
         self.book().entry(message).or_insert(fresh);
+    }
+
+    /// The message is still in hand: what is known of it is kept, also while it waits for hours without a call.
+    pub(crate) fn keep(&self, message: Uuid) {
+        if let Some(doubt) = self.book().get_mut(&message) {
+            doubt.forgotten_at = Instant::now() + MEMORY;
+        }
     }
 
     /// The gateway has answered, but not what became of the payment. Says how long to pause.

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use events::catalogue::{ConsumerDef, REDRIVE_SUFFIX};
+use events::catalogue::{ConsumerDef, REDRIVE_SUFFIX, every_consumer};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
@@ -48,6 +48,12 @@ impl Advisory {
     /// Under which name the consumer's letters stand.
     fn letters(&self) -> &str {
         self.consumer.strip_suffix(REDRIVE_SUFFIX).unwrap_or(&self.consumer)
+    }
+
+    /// Whether it is of a consumer of the fleet: a stream that is not the fleet's may be gone, and could be
+    /// asked for the message for ever.
+    fn is_known(&self) -> bool {
+        every_consumer().any(|def| def.stream == self.stream && def.durable == self.consumer)
     }
 
     fn is_about(&self, letter: &Stored) -> bool {
@@ -92,6 +98,9 @@ impl<L: Log> Sweeper<L> {
             Ok(advisory) => advisory,
             Err(error) => return warn!(sequence = report.sequence, %error, "a report that cannot be read"),
         };
+        if !advisory.is_known() {
+            return warn!(sequence = report.sequence, ?advisory, "a report of no consumer of the fleet");
+        }
         let (cause, error) = match advisory.kind.as_str() {
             Advisory::TERMINATED if self.is_parked(&advisory).await => return,
             Advisory::TERMINATED => (Cause::Terminated, format!("ended with: {}", advisory.reason)),
@@ -113,7 +122,7 @@ impl<L: Log> Sweeper<L> {
         let Some(message) = self.get(stream, advisory.stream_seq).await else {
             return error!(stream, sequence = advisory.stream_seq, consumer, "given up, and it is gone");
         };
-        let attempts = advisory.deliveries + attempts_before(&message);
+        let attempts = advisory.deliveries.saturating_add(attempts_before(&message));
         let first_failure = report.timestamp;
         let failure = Failure { message: &message, stream, consumer, cause, error, attempts, first_failure };
         self.dead_letters.park(&failure).await;

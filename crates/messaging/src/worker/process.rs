@@ -147,7 +147,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
     ) -> Verdict {
         let (message, stream, consumer) = (delivery.message(), delivery.stream(), self.config.letters);
         let first_failure = attempts.first_failure.unwrap_or_else(|| (self.config.clock)());
-        let attempts = tries + dead_letter::attempts_before(message);
+        let attempts = tries.saturating_add(dead_letter::attempts_before(message));
         let failure = Failure { message, stream, consumer, cause, error, attempts, first_failure };
         let letter = self.dead_letters.park(&failure).await;
         tell(delivery.terminate(&dead_letter::parked_as(letter)).await);

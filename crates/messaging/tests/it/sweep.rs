@@ -5,8 +5,9 @@ use std::time::Duration;
 use events::catalogue::{PAYMENT_ADVISORIES, PAYMENT_REFUND};
 use messaging::{
     dead_letter::{DeadLetters, Sweeper},
+    headers::Headers,
     jetstream::JetStream,
-    log::{Consumer, Delivery, Log},
+    log::{Consumer, Delivery, Log, Message},
     worker::Outcome,
 };
 use testkit::{Broker, eventually};
@@ -87,4 +88,28 @@ async fn a_message_that_ran_into_a_limit_of_deliveries_is_parked() {
     assert_eq!(letter.headers.get("Fleet-Cause"), Some("max_deliveries"));
     assert_eq!(letter.headers.get("Fleet-Consumer"), Some("payment-refund"));
     assert_eq!(letter.headers.get("Fleet-Original-Sequence"), Some("1"));
+}
+
+#[tokio::test]
+async fn a_report_that_makes_no_sense_holds_up_no_other() {
+    let (broker, js) = fleet().await;
+    let mut counted = input(1);
+    counted.headers.set("Fleet-Attempts", u64::MAX.to_string());
+    js.publish(&counted, None).await.unwrap();
+    let _sweeper = sweep(&js);
+    for (stream, deliveries) in [("GONE", 1), ("ORDERS", u64::MAX)] {
+        let report = serde_json::json!({
+            "type": "io.nats.jetstream.advisory.v1.max_deliver",
+            "stream": stream,
+            "consumer": "payment-refund",
+            "stream_seq": 1,
+            "deliveries": deliveries,
+        });
+        let subject = format!("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.{stream}.payment-refund");
+        let payload = report.to_string().into();
+        js.publish(&Message { subject, headers: Headers::new(), payload }, None).await.unwrap();
+    }
+    swept(&broker, 2).await;
+    let letter = &letters(&js, 1).await[0];
+    assert_eq!(letter.headers.get("Fleet-Original-Stream"), Some("ORDERS"));
 }

@@ -112,3 +112,14 @@ async fn a_panic_outside_the_handler_costs_an_attempt_and_no_slot() {
     let letter = &letters(&js, 1).await[0];
     assert_eq!(letter.headers.get("Fleet-Cause"), Some("panicked"));
 }
+
+#[tokio::test]
+async fn a_count_of_attempts_that_cannot_be_counted_on_holds_up_no_letter() {
+    let (_broker, js) = fleet().await;
+    let mut counted = input(1);
+    counted.headers.set("Fleet-Attempts", u64::MAX.to_string());
+    js.publish(&counted, None).await.unwrap();
+    let _member = Member::start(&js, async |_call| Outcome::Reject("no".into()));
+    let letter = &letters(&js, 1).await[0];
+    assert_eq!(letter.headers.get("Fleet-Attempts"), Some("18446744073709551615"));
+}

@@ -187,9 +187,15 @@ async fn a_message_that_fails_where_ten_others_are_sent_uses_its_attempts_up() {
 }
 
 #[tokio::test]
-async fn a_message_nobody_can_speak_for_has_a_day() {
+async fn after_a_day_one_other_is_enough_to_tell_and_none_is_not() {
     let rig = Rig::answering(busy());
     *rig.now.lock().unwrap() = Timestamp::default().after(OVERDUE);
+    for _outage in 0..20 {
+        assert!(held(&rig.handle(&confirmed(), 1).await, "busy"), "days without a provider park nobody's");
+    }
+    rig.answer(Ok(()));
+    only(rig.handle(&confirmed(), 1).await);
+    rig.answer(busy());
     assert!(matches!(rig.handle(&confirmed(), 1).await, Outcome::Retry(_)));
 }
 

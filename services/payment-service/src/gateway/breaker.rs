@@ -40,7 +40,7 @@ pub struct BreakerSettings {
 
 impl Default for BreakerSettings {
     fn default() -> Self {
-        let (open_for, open_max) = (Duration::from_secs(2), Duration::from_secs(30));
+        let (open_for, open_max) = (Duration::from_secs(2), Duration::from_secs(10));
         Self { failures: 5, open_for, open_max, jitter: 0.5, calls: 288 }
     }
 }

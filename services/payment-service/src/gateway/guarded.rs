@@ -171,19 +171,19 @@ impl<G: Gateway> Guarded<G> {
             }
             GatewayError::Busy { retry_in, .. } => {
                 permit.failed(*retry_in);
-                self.blame.failed()
+                self.blame.failed().are_enough()
             }
             GatewayError::Unknown(_)
             | GatewayError::Unanswered(_)
             | GatewayError::NotSent(_)
             | GatewayError::Misconfigured(_) => {
                 permit.failed(Duration::ZERO);
-                self.blame.failed()
+                self.blame.failed().are_enough()
             }
             // A gateway that says so works; whether it does for this payment is another question.
             GatewayError::InProgress(_) => {
                 permit.succeeded();
-                self.blame.failed()
+                self.blame.failed().are_enough()
             }
             // Nothing new was learnt.
             GatewayError::Down { .. } | GatewayError::Throttled { .. } | GatewayError::Unsettled => false,

@@ -206,3 +206,24 @@ async fn every_attempt_is_counted_by_how_it_ended() {
     }
     assert!(text.contains(r#"payment_declines_total{code="expired_card"} 1"#));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_had_no_answer_is_looked_up_however_long_the_gateway_is_away() {
+    let rig = Rig::new(1);
+    rig.charge(1, unanswered()).await;
+    let down = "hold: the gateway is held to be down";
+    // Hours in which another payment finds out, again and again, that it is still away.
+    for _opening in 0..3 {
+        while rig.refund(1, unanswered()).await.starts_with(down) {
+            rig.gateway.script().refunds.clear();
+            assert!(rig.charge(1, unanswered()).await.starts_with(down));
+            tokio::time::advance(Duration::from_secs(240)).await;
+        }
+    }
+    rig.gateway.asked();
+    rig.gateway.script().found = Some(captured());
+    while rig.charge(1, unanswered()).await.starts_with(down) {
+        tokio::time::advance(Duration::from_secs(240)).await;
+    }
+    assert_eq!(rig.gateway.asked(), [FIND]);
+}

@@ -3,6 +3,7 @@
 mod aged;
 mod audit;
 mod dead_letters;
+mod discard;
 mod log;
 mod notifications;
 mod orders;
