@@ -2,6 +2,7 @@
 
 use events::{
     catalogue::{INVENTORY, ORDERS, REQUESTS},
+    orders::CancelReason,
     requests::StockChange,
 };
 
