@@ -17,7 +17,7 @@ use events::{
         AdjustRefused, InventoryEvent, Shortage, StockAdjusted, StockCommitted, StockRejected, StockReleased,
         StockReserved,
     },
-    orders::{OrderCancelled, OrderConfirmed, OrderCreated, Quantity},
+    orders::{CancelReason, OrderCancelled, OrderConfirmed, OrderCreated, Quantity},
     requests::AdjustStock,
 };
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,10 @@ impl Windows {
     pub const DEFAULT: Self =
         Self { orders: Duration::from_secs(2 * 60), adjustments: Duration::from_secs(10 * 60) };
 }
+
+/// For how long an order is remembered, beyond the others, that was cancelled before its pieces were asked for: longer
+/// than any stream keeps the message that could still ask for them.
+const TOO_LATE: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// The pieces of one SKU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,17 +181,27 @@ impl Stock {
     ///
     /// What an order had set aside is known here. What it had bought is not, for sold orders are
     /// forgotten: the event says it.
+    ///
+    /// An order that is unknown here and bought nothing may be one whose creation was given up and is put back
+    /// later. It is refused its pieces now, with nothing short, because nobody would free them again.
     #[must_use]
     pub fn on_cancelled(&self, order: &OrderCancelled) -> Option<InventoryEvent> {
         let order_id = order.order_id;
         if let Some(lines) = self.open.get(&order_id) {
             return Some(StockReleased { order_id, lines: lines.clone(), returned: false }.into());
         }
-        let was_sold = match self.settled.get(&order_id) {
-            Some(Settled::Committed) | None => !order.returned.is_empty(),
-            Some(Settled::Rejected | Settled::Released | Settled::Returned) => false,
-        };
-        was_sold.then(|| StockReleased { order_id, lines: order.returned.clone(), returned: true }.into())
+        let was_sold = !order.returned.is_empty();
+        match self.settled.get(&order_id) {
+            Some(Settled::Committed) | None if was_sold => {
+                Some(StockReleased { order_id, lines: order.returned.clone(), returned: true }.into())
+            }
+            None if !was_refused(order.reason) => {
+                Some(StockRejected { order_id, shortages: Vec::new() }.into())
+            }
+            Some(Settled::Rejected | Settled::Released | Settled::Returned | Settled::Committed) | None => {
+                None
+            }
+        }
     }
 
     /// Stock comes or goes, but never below what orders have set aside.
@@ -243,7 +257,8 @@ impl Stock {
             InventoryEvent::Reserved(reserved) => self.reserve(reserved),
             InventoryEvent::Rejected(rejected) => {
                 self.tally.rejected += 1;
-                self.settle(rejected.order_id, Settled::Rejected, at);
+                let keep = if rejected.shortages.is_empty() { TOO_LATE } else { Duration::ZERO };
+                self.settle(rejected.order_id, Settled::Rejected, at.after(keep));
             }
             InventoryEvent::Committed(committed) => self.commit(committed, at),
             InventoryEvent::Released(released) => self.release(released, at),
@@ -303,5 +318,13 @@ impl Stock {
     fn settle(&mut self, order: OrderId, outcome: Settled, at: Timestamp) {
         self.open.remove(&order);
         self.settled.insert(order, outcome, at);
+    }
+}
+
+/// Whether an order that was cancelled for this reason had been refused its pieces.
+fn was_refused(reason: CancelReason) -> bool {
+    match reason {
+        CancelReason::OutOfStock | CancelReason::UnknownSku => true,
+        CancelReason::Customer | CancelReason::Expired | CancelReason::PaymentDeclined => false,
     }
 }

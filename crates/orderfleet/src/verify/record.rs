@@ -156,7 +156,9 @@ impl From<InventoryEvent> for Fact {
     fn from(event: InventoryEvent) -> Self {
         match event {
             InventoryEvent::Reserved(event) => Reserved { order: event.order_id, lines: event.lines }.into(),
-            InventoryEvent::Rejected(event) => Rejected { order: event.order_id }.into(),
+            InventoryEvent::Rejected(event) => {
+                Rejected { order: event.order_id, short: !event.shortages.is_empty() }.into()
+            }
             InventoryEvent::Committed(event) => {
                 Committed { order: event.order_id, lines: event.lines }.into()
             }

@@ -192,6 +192,21 @@ fn sold_pieces_come_back_after_the_sale_is_forgotten() {
     assert_eq!(stock.on_cancelled(&cancelled(1, &[("A", 3)])), None);
 }
 
+/// Its creation was given up, its customer or its deadline ended it, and then an operator put its creation back.
+#[test]
+fn an_order_that_is_put_back_after_its_cancellation_gets_nothing() {
+    let mut stock = stocked(&[("A", 5)]);
+    let event = stock.on_cancelled(&cancelled(1, &[]));
+    take(&mut stock, event, AT);
+    let week = AT.after(Duration::from_secs(7 * 24 * 3_600));
+    let event = stock.on_adjust(&wish(1, "A", StockChange::By(0)));
+    take(&mut stock, event, week);
+    assert_eq!(stock.on_created(&created(1, &[("A", 3)])), None);
+    assert_eq!(stock.on_cancelled(&cancelled(1, &[])), None, "that is said once");
+    let refused = OrderCancelled { reason: CancelReason::OutOfStock, ..cancelled(2, &[]) };
+    assert_eq!(stock.on_cancelled(&refused), None, "it was refused, long ago");
+}
+
 #[test]
 fn adjustments_respect_what_is_set_aside_and_what_fits() {
     let mut stock = stocked(&[("A", 5)]);

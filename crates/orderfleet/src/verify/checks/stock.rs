@@ -42,13 +42,14 @@ fn steps(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
     let released = |returned| life.released.iter().filter(|seen| seen.fact.returned == returned).count();
     let (freed, returned) = (released(false), released(true));
     let (reserved, committed) = (life.reserved.len(), life.committed.len());
+    let short = life.rejected.iter().filter(|seen| seen.fact.short).count();
     let mut wrong = |holds: bool, what: &str| {
         if !holds {
             findings.broken([order.to_string()], what);
         }
     };
     wrong(reserved <= 1, "the order's stock was set aside more than once");
-    wrong(life.rejected.len() <= 1, "the order was refused its stock more than once");
+    wrong(short <= 1, "the order was refused its stock more than once");
     wrong(reserved == 0 || life.rejected.is_empty(), "the order's stock was both set aside and refused");
     wrong(committed <= 1, "the order's stock was booked out more than once");
     wrong(freed <= 1, "the order's stock was freed more than once");
@@ -79,6 +80,9 @@ fn reasons(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
     let stirred = !life.reserved.is_empty() || !life.rejected.is_empty();
     if stirred && life.created.is_empty() {
         findings.broken([order.to_string()], "stock was set aside for an order that does not exist");
+    }
+    if life.rejected.iter().any(|seen| !seen.fact.short) && life.cancelled.is_empty() {
+        findings.broken([order.to_string()], "the order was refused its stock, but nothing was short");
     }
     if !life.committed.is_empty() && life.confirmed.is_empty() {
         findings.broken([order.to_string()], "stock was booked out for an order that is not confirmed");

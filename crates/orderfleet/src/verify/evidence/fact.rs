@@ -127,6 +127,8 @@ facts! {
     Rejected {
         /// The order.
         order: OrderId,
+        /// Something was short. Otherwise the order had been cancelled before its stock was asked for.
+        short: bool,
     }
     /// `inventory.committed`
     Committed {

@@ -117,7 +117,7 @@ impl Debts<'_, '_> {
             if let Some(place) = best {
                 self.orders_owe(&REQUESTS, place.message, CheckId::V1, "the order's creation");
             } else if let Some(place) = life.put_back.place.last() {
-                self.put_back_request(place.message);
+                self.put_back_request(&ORDERS, place.message, CheckId::V1, "the order's creation");
             }
         }
         if life.is_terminal() || life.created.is_empty() {
@@ -135,19 +135,28 @@ impl Debts<'_, '_> {
     }
 
     /// A request that can be read only since an operator has mended it.
-    fn put_back_request(&mut self, message: &Recorded) {
-        let fate = self.book.fate_of_redrive(ORDERS.name, message.sequence);
+    fn put_back_request(
+        &mut self,
+        journal: &StreamDef,
+        message: &Recorded,
+        check: CheckId,
+        what: &'static str,
+    ) {
+        let fate = self.book.fate_of_redrive(journal.name, message.sequence);
         let lost = match fate {
             Fate::Parked | Fate::UnderWay => None,
             Fate::Handled => Some(IN_VAIN),
             Fate::Discarded => Some(DISCARDED),
         };
-        let (what, parked) = ("the order's creation", fate == Fate::Parked);
-        let (check, cause) = (CheckId::V1, Some((REDRIVE, message.sequence)));
+        let (cause, parked) = (Some((REDRIVE, message.sequence)), fate == Fate::Parked);
         self.owed.push(Owed { to: self.to, what, check, cause, since: message.at, lost, parked });
     }
 
     pub(super) fn cancel_requests(&mut self, life: &Life<'_>) {
+        let answered = !life.cancelled.is_empty() || !life.cancel_refused.is_empty();
+        if let (Some(wish), true, false) = (life.put_back.cancel.last(), life.cancel.is_empty(), answered) {
+            self.put_back_request(&ORDERS, wish.message, CheckId::V1, "an answer to the wish to cancel");
+        }
         for wish in &life.cancel {
             if !self.book.is_recent(wish.message) {
                 continue;
@@ -173,10 +182,17 @@ impl Debts<'_, '_> {
             self.inventory_owes(&ORDERS, created.message, "its stock");
         }
         let released = |returned| life.released.iter().any(|seen| seen.fact.returned == returned);
+        let cancelled = life.cancelled.first();
         if let (Some(confirmed), true) = (life.confirmed.first(), life.committed.is_empty()) {
+            let sequence = confirmed.message.sequence;
+            let given_up = self.book.is_noticed(INVENTORY.name, ORDERS.name, sequence);
+            // It was cancelled before its confirmation was put back: what was still set aside is free.
+            if given_up && cancelled.is_some() && released(false) {
+                return;
+            }
             self.inventory_owes(&ORDERS, confirmed.message, "its stock to be booked out");
         }
-        let Some(cancelled) = life.cancelled.first() else { return };
+        let Some(cancelled) = cancelled else { return };
         if life.confirmed.is_empty() {
             if !life.reserved.is_empty() && !released(false) {
                 self.inventory_owes(&ORDERS, cancelled.message, "its reserved stock to be freed");
@@ -263,8 +279,13 @@ impl Debts<'_, '_> {
     pub(super) fn adjustment(&mut self, adjustment: &Adjustment<'_>) {
         let answered = !adjustment.adjusted.is_empty() || !adjustment.refused.is_empty();
         let wished = adjustment.wished.first().filter(|wish| self.book.is_recent(wish.message));
-        if let (Some(wish), false) = (wished, answered) {
+        if answered {
+            return;
+        }
+        if let Some(wish) = wished {
             self.inventory_owes(&REQUESTS, wish.message, "the adjustment's outcome");
+        } else if let (Some(wish), true) = (adjustment.put_back.last(), adjustment.wished.is_empty()) {
+            self.put_back_request(&INVENTORY, wish.message, CheckId::V3, "the adjustment's outcome");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What operators put back is settled once it is handled, and handled once.
 
+mod late;
+
 use events::{
     OrderId,
     catalogue::{INVENTORY, ORDERS, REQUESTS},

@@ -116,7 +116,7 @@ impl World {
     }
 
     pub(super) fn reject(&mut self, order: OrderId) {
-        self.push(&INVENTORY, Uuid::nil(), Rejected { order });
+        self.push(&INVENTORY, Uuid::nil(), Rejected { order, short: true });
     }
 
     pub(super) fn book(&mut self, order: &str, id: &str, amount: i64, operation: Operation) {
