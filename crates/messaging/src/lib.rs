@@ -14,8 +14,8 @@
 //! | [`clock`] | the time of day, as an input |
 //! | [`metrics`] | every metric of this crate |
 //!
-//! This crate matches on no event but those about its own dead letters, and decides nothing about orders. It is the only one that
-//! names the broker's client.
+//! This crate matches on no event but those about its own dead letters, and decides nothing about orders.
+//! It is the only one that names the broker's client.
 
 pub mod clock;
 pub mod commit;

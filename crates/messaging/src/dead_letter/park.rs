@@ -20,7 +20,7 @@ use crate::{
 
 /// Bodies above this are left where they are: body and headers together must fit the broker's limit.
 const MAX_BODY: usize = 512 * 1024;
-/// Longest error text and header list kept.
+/// Longest text kept in a header.
 const MAX_TEXT: usize = 8 * 1024;
 /// First pause before a letter is sent again that the broker did not take; doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -118,7 +118,7 @@ impl DeadLetters {
 }
 
 /// What may stand in a header: no line ends, not endless.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if let Some((end, _)) = line.char_indices().find(|(index, _)| *index >= MAX_TEXT) {
         line.truncate(end);

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use events::{Timestamp, catalogue::REDRIVE_SUFFIX};
 
 use super::{
-    ATTEMPTS, Letter, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT, letter::Contents, letter::Place,
+    ATTEMPTS, Letter, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT,
+    letter::{Contents, Place},
+    park::one_line,
 };
 use crate::{
     headers::{Headers, MSG_ID},
@@ -128,9 +130,4 @@ pub fn message(letter: &Letter, contents: &Contents, body: Bytes, order: &Order<
 /// What the broker made of the original is not what it shall make of this, nor is an earlier operator this one.
 fn is_carried_over(header: &str) -> bool {
     !header.starts_with("Nats-") && ![REASON, EDITED].contains(&header)
-}
-
-/// What may stand in a header.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

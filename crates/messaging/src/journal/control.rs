@@ -1,4 +1,5 @@
-//! Control messages: how writers of a journal take turns. Stored in the journal like events.
+//! Control messages: how writers of a journal take turns, and which inputs led to no event but a dead letter.
+//! Stored in the journal like events.
 
 use std::borrow::Cow;
 

@@ -22,6 +22,15 @@ async fn consumed(js: &impl Log) -> u64 {
     last
 }
 
+/// One of three inputs has to be parked, and that is when the fault strikes.
+async fn strike_on_parking(log: &Faulty, js: &impl Log, fault: Fault) {
+    log.set(fault);
+    for number in [20, UNLUCKY, 21] {
+        js.publish(&add(number), None).await.unwrap();
+    }
+    log.strikes().await;
+}
+
 #[tokio::test]
 async fn a_leader_that_cannot_park_goes_on_leading_and_passes_nothing_over() {
     let (broker, js) = fleet().await;
@@ -29,11 +38,7 @@ async fn a_leader_that_cannot_park_goes_on_leading_and_passes_nothing_over() {
     let a = Replica::start(log.clone(), "a");
     a.leads().await;
     let b = Replica::start(connect(&broker, "b").await, "b");
-    log.set(Fault::Refuse("dead_letters."));
-    for number in [20, UNLUCKY, 21] {
-        js.publish(&add(number), None).await.unwrap();
-    }
-    log.strikes().await;
+    strike_on_parking(&log, &js, Fault::Refuse("dead_letters.")).await;
     let heard = beats(&js, 8, Duration::from_secs(2)).await;
     assert!(heard.iter().all(|beat| (beat.instance.as_str(), beat.epoch) == ("a", 1)), "{heard:?}");
     eventually(SOON, "the input before", async || consumed(&js).await == 1).await;
@@ -53,11 +58,7 @@ async fn a_leader_that_cannot_park_stops_when_told_and_its_successor_parks() {
     let a = Replica::start(log.clone(), "a");
     a.leads().await;
     let b = Replica::start(connect(&broker, "b").await, "b");
-    log.set(Fault::Refuse("dead_letters."));
-    for number in [20, UNLUCKY, 21] {
-        js.publish(&add(number), None).await.unwrap();
-    }
-    log.strikes().await;
+    strike_on_parking(&log, &js, Fault::Refuse("dead_letters.")).await;
     let told = Instant::now();
     a.retire().await;
     assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
@@ -72,11 +73,7 @@ async fn an_input_that_two_leaders_park_is_one_letter() {
     let log = Faulty::new(connect(&broker, "a").await);
     let a = Replica::start(log.clone(), "a");
     a.leads().await;
-    log.set(Fault::HoldAfter("dead_letters."));
-    for number in [20, UNLUCKY, 21] {
-        js.publish(&add(number), None).await.unwrap();
-    }
-    log.strikes().await;
+    strike_on_parking(&log, &js, Fault::HoldAfter("dead_letters.")).await;
     assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 1);
     assert!(consumed(&js).await <= 1, "its word came only after the position had moved");
     a.vanish().await;

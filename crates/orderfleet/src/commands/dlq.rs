@@ -11,6 +11,7 @@ mod select;
 mod send;
 mod settle;
 mod show;
+mod view;
 mod words;
 
 use std::process::ExitCode;

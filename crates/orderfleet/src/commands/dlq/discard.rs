@@ -32,8 +32,7 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
     args.selection.must_say_which()?;
     let (ui, operator) = (&context.ui, args.consent.operator()?);
     let mut desk = context.unless_stopped(Desk::open(nats_url)).await?;
-    let unknown: Vec<_> = args.selection.unknown(&desk.book).iter().map(ToString::to_string).collect();
-    anyhow::ensure!(unknown.is_empty(), "there is no dead letter {}", unknown.join(", "));
+    args.selection.must_exist(&desk.book)?;
     let wanted = |state| state == State::Open || args.again && state == State::Redriven;
     let chosen: Vec<u64> = args.selection.of(&desk.book, wanted).iter().map(|entry| entry.sequence).collect();
     if chosen.is_empty() {

@@ -8,23 +8,14 @@ use events::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{super::figures::lasting, desk::Desk, list::Wanted, select::Selection, words};
+use super::{super::figures::lasting, desk::Desk, view::View, words};
 use crate::ui::Ui;
 
 /// Arguments of `dlq group`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
-
-    /// Those of which so much has become.
-    #[arg(
-        long,
-        value_name = "open|redriven|discarded|any",
-        default_value = "open",
-        hide_possible_values = true
-    )]
-    state: Wanted,
+    view: View,
 }
 
 /// Who gave up, why, and the error without what differs from message to message.
@@ -42,7 +33,7 @@ struct Group {
 pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
     let desk = Desk::open(nats_url).await?;
     let mut groups = BTreeMap::<Key, Group>::new();
-    for entry in args.selection.of(&desk.book, |state| args.state.accepts(state)) {
+    for entry in args.view.of(&desk.book) {
         let letter = &entry.letter.letter;
         let error = without_particulars(&letter.error);
         let key = (letter.service.clone(), letter.consumer.clone(), letter.cause.clone(), error);

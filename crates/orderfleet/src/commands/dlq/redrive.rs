@@ -103,8 +103,7 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
 
 /// The letters to put back, oldest first.
 fn chosen(args: &Args, desk: &Desk, context: &Context) -> anyhow::Result<Vec<u64>> {
-    let unknown: Vec<_> = args.selection.unknown(&desk.book).iter().map(ToString::to_string).collect();
-    anyhow::ensure!(unknown.is_empty(), "there is no dead letter {}", unknown.join(", "));
+    args.selection.must_exist(&desk.book)?;
     let wanted = |state: State| args.again || state == State::Open;
     if !args.selection.ids.is_empty() {
         for entry in args.selection.of(&desk.book, |state| !wanted(state)) {

@@ -78,9 +78,12 @@ impl Selection {
         book.entries().filter(|entry| self.fits(entry) && wanted(entry.state())).collect()
     }
 
-    /// The names that no letter has.
-    pub(super) fn unknown<'a>(&'a self, book: &LetterBook<Filed>) -> Vec<&'a Id> {
-        self.ids.iter().filter(|id| !book.entries().any(|entry| id.names(&entry))).collect()
+    /// Refuses names that no letter has.
+    pub(super) fn must_exist(&self, book: &LetterBook<Filed>) -> anyhow::Result<()> {
+        let is_unknown = |id: &&Id| !book.entries().any(|entry| id.names(&entry));
+        let unknown: Vec<_> = self.ids.iter().filter(is_unknown).map(ToString::to_string).collect();
+        anyhow::ensure!(unknown.is_empty(), "there is no dead letter {}", unknown.join(", "));
+        Ok(())
     }
 
     fn fits(&self, entry: &Entry<'_, Filed>) -> bool {

@@ -89,8 +89,10 @@ fn whoever_means_all_says_so() {
 #[test]
 fn names_that_nobody_has_are_told() {
     let selection: Selection = parsed(&["--id", "1,9,ORDERS:101"]).expect("they are understood");
-    let unknown: Vec<_> = selection.unknown(&book()).iter().map(ToString::to_string).collect();
-    assert_eq!(unknown, ["9", "ORDERS:101"]);
+    let refused = selection.must_exist(&book()).map_err(|error| error.to_string());
+    assert_eq!(refused, Err("there is no dead letter 9, ORDERS:101".to_owned()));
+    let known: Selection = parsed(&["--id", "1"]).expect("it is understood");
+    assert!(known.must_exist(&book()).is_ok());
 }
 
 #[test]

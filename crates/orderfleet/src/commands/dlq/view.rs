@@ -1,0 +1,53 @@
+//! Which letters are looked at.
+
+use clap::{Args as ClapArgs, ValueEnum};
+use messaging::dead_letter::{Entry, LetterBook, State};
+
+use super::{desk::Filed, select::Selection};
+
+/// Which letters are looked at: the open ones unless more is asked for.
+#[derive(Debug, ClapArgs)]
+pub(super) struct View {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Those of which so much has become.
+    #[arg(
+        long,
+        value_name = "open|redriven|discarded|any",
+        default_value = "open",
+        hide_possible_values = true
+    )]
+    state: Wanted,
+}
+
+/// What must have become of a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Wanted {
+    /// Nothing yet.
+    Open,
+    /// It was put back.
+    Redriven,
+    /// It was written off.
+    Discarded,
+    /// Anything.
+    Any,
+}
+
+impl View {
+    /// The letters, oldest first.
+    pub(super) fn of<'a>(&self, book: &'a LetterBook<Filed>) -> Vec<Entry<'a, Filed>> {
+        self.selection.of(book, |state| self.state.accepts(state))
+    }
+}
+
+impl Wanted {
+    fn accepts(self, state: State) -> bool {
+        match self {
+            Self::Open => state == State::Open,
+            Self::Redriven => state == State::Redriven,
+            Self::Discarded => state == State::Discarded,
+            Self::Any => true,
+        }
+    }
+}
