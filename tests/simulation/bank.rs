@@ -85,6 +85,10 @@ impl Bank {
         self.book().faults = faults;
     }
 
+    pub(crate) fn is_down(&self) -> bool {
+        self.book().faults.outage
+    }
+
     pub(crate) fn ledger(&self) -> Vec<Entry> {
         self.book().ledger.clone()
     }

@@ -1,7 +1,11 @@
 //! Makes trouble, as the plan has drawn it, and puts everything right again in the end.
 
+mod gateway;
+
 use std::{ops::Range, sync::Arc, time::Duration};
 
+use events::catalogue::{INVENTORY, ORDERS};
+use messaging::log::Log;
 use testkit::simulated::NetFaults;
 use tokio_util::task::TaskTracker;
 
@@ -20,10 +24,6 @@ const CALM: NetFaults = NetFaults { latency_ms: (0, 3), ..NetFaults::none() };
 
 /// Within this time a journal that was handed over has a new leader; much less than a lease.
 const TAKE_OVER: Duration = Duration::from_millis(1_500);
-/// Within this time of failures a breaker opens.
-const OPENING: Duration = Duration::from_secs(5);
-/// Two processes, each with a breaker of its own that is open for a second at least.
-const PROBES_PER_SECOND: u64 = 2;
 
 /// The maker of trouble.
 #[derive(Clone)]
@@ -34,8 +34,8 @@ pub(crate) struct Nemesis {
 }
 
 impl Nemesis {
-    pub(crate) fn new(world: &Arc<World>, poison: Poison) -> Self {
-        Self { world: Arc::clone(world), poison, operator: Arc::default() }
+    pub(crate) fn new(world: &Arc<World>, poison: Poison, operator: Arc<Operator>) -> Self {
+        Self { world: Arc::clone(world), poison, operator }
     }
 
     /// Makes trouble until the plan's horizon, a quarter of the time none.
@@ -75,6 +75,9 @@ impl Nemesis {
 
     async fn make(&self, trouble: Trouble) {
         let world = &self.world;
+        if trouble == Trouble::GatewayOutage && world.bank.is_down() {
+            return;
+        }
         world.trace.note("nemesis", "makes", 0, || format!("{trouble:?}"));
         world.trace.sometimes(&format!("trouble: {trouble:?}"));
         world.calm.disturb();
@@ -117,7 +120,8 @@ impl Nemesis {
             }
             Trouble::GatewayOutage => self.gateway_outage().await,
             Trouble::Poison => self.poison.publish(world),
-            Trouble::Redrive => self.operator.put_back(world).await,
+            Trouble::Operator => self.operator.see_to_one(world).await,
+            Trouble::DamagedSnapshot => self.damage_snapshot().await,
         }
     }
 
@@ -146,6 +150,22 @@ impl Nemesis {
         pass(world.chance.millis(2_000..15_000)).await;
         body.spare();
         self.start(seat).await;
+    }
+
+    async fn damage_snapshot(&self) {
+        let (world, log) = (&self.world, self.world.broker.client("nemesis"));
+        let (role, journal) =
+            world.chance.pick(&[(Role::Order, ORDERS.name), (Role::Inventory, INVENTORY.name)]);
+        if let Ok(kept) = log.snapshots(journal).await
+            && let Some(newest) = kept.first()
+            && log.save_snapshot(journal, *newest, b"nothing of the kind".to_vec()).await.is_ok()
+        {
+            world.trace.note("nemesis", "damages", *newest, || format!("the snapshot {journal}:{newest}"));
+            world.trace.sometimes("a snapshot is damaged");
+        }
+        if let Some(leader) = world.leader(role) {
+            self.crash(leader, 200..5_000).await;
+        }
     }
 
     async fn crash_all(&self) {
@@ -191,7 +211,7 @@ impl Nemesis {
         }
         let world = &self.world;
         let leads = world.leader(seat.role) == Some(seat) && world.has_standby(seat);
-        let undisturbed = world.calm.mark();
+        let undisturbed = world.calm.mark().filter(|_| world.calm.is_settled());
         world.stop(seat).await;
         if leads && undisturbed.is_some() {
             self.expect_successor(seat, undisturbed).await;
@@ -246,41 +266,5 @@ impl Nemesis {
         body.cut_off(Some(NetFaults { outage: true, ..CALM }));
         pass(self.world.chance.millis(500..40_000)).await;
         body.cut_off(None);
-    }
-
-    fn errors(&self) -> BankFaults {
-        let chance = &self.world.chance;
-        let some = || if chance.hits(0.6) { 0.2 } else { 0.0 };
-        BankFaults {
-            error_before: some(),
-            error_after: some(),
-            reset_before: some(),
-            reset_after: some(),
-            ..BankFaults::default()
-        }
-    }
-
-    /// While the gateway is down it is asked now and then whether it still is, and no more.
-    async fn gateway_outage(&self) {
-        let world = &self.world;
-        world.bank.set_faults(BankFaults { outage: true, ..BankFaults::default() });
-        let undisturbed = world.calm.mark();
-        pass(OPENING).await;
-        let (before, lasting) = (world.bank.calls(), world.chance.millis(2_000..20_000));
-        pass(lasting).await;
-        let calls = world.bank.calls() - before;
-        if undisturbed.is_some() && world.calm.mark() == undisturbed {
-            world.trace.sometimes("a gateway is down undisturbed");
-            if calls > PROBES_PER_SECOND * (lasting.as_secs() + 2) {
-                world.breach(format!("GATEWAY: {calls} calls in {lasting:?} while it was down"));
-            }
-        }
-        world.bank.set_faults(BankFaults::default());
-    }
-
-    async fn gateway(&self, faults: BankFaults) {
-        self.world.bank.set_faults(faults);
-        pass(self.world.chance.millis(1_000..20_000)).await;
-        self.world.bank.set_faults(BankFaults::default());
     }
 }

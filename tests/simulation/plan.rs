@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use messaging::worker::RetryPolicy;
 use order_service::domain::Windows;
 
 use crate::chance::Chance;
@@ -45,12 +46,14 @@ pub(crate) enum Trouble {
     GatewayOutage,
     /// Somebody publishes what nobody can read.
     Poison,
-    /// An operator puts a dead letter back.
-    Redrive,
+    /// An operator sees to a dead letter: puts it back, mended or not, or writes it off.
+    Operator,
+    /// A journal's newest snapshot is damaged, and its leader killed.
+    DamagedSnapshot,
 }
 
 impl Trouble {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Crash,
         Self::CrashAtStep,
         Self::CrashAll,
@@ -68,11 +71,18 @@ impl Trouble {
         Self::GatewayHangs,
         Self::GatewayOutage,
         Self::Poison,
-        Self::Redrive,
+        Self::Operator,
+        Self::DamagedSnapshot,
     ];
 
     /// What a release does to the fleet while the gateway is down.
     const RELEASE: [Self; 3] = [Self::RollingRestart, Self::PaymentRestarts, Self::GatewayOutage];
+
+    /// Nothing but that, so that one sees who still asks it.
+    const GATEWAY_ALONE: [Self; 1] = [Self::GatewayOutage];
+
+    /// What a release does to payments at a gateway that hangs.
+    const RELEASE_AT_HANGS: [Self; 2] = [Self::PaymentRestarts, Self::GatewayHangs];
 
     /// What makes two processes work on one payment at the same time. A gateway that ignores keys cannot be kept from
     /// charging twice then: whoever uses one is promised safety across crashes, no more.
@@ -102,6 +112,8 @@ pub(crate) struct Plan {
     pub(crate) ignores_keys: bool,
     /// After how many failed attempts a message is given up.
     pub(crate) max_attempts: u64,
+    /// Some mailboxes are busy for as long as that; in the end an operator puts back what was given up.
+    pub(crate) gives_up: bool,
     /// By how much a clock may be wrong, in microseconds.
     pub(crate) skew: i64,
     /// After how long an order expires.
@@ -114,11 +126,13 @@ impl Plan {
         let lawful = |trouble: &Trouble| !(ignores_keys && trouble.doubles_work());
         // No attempt may be burnt by a release, so that few of them must do.
         let is_release = chance.hits(0.15);
-        let troubles = if is_release {
-            Trouble::RELEASE.to_vec()
-        } else {
-            Trouble::ALL.into_iter().filter(lawful).filter(|_| chance.hits(0.4)).collect()
+        let troubles = match chance.number(0..20) {
+            _ if is_release => Trouble::RELEASE.to_vec(),
+            0 => Trouble::GATEWAY_ALONE.to_vec(),
+            1 => Trouble::RELEASE_AT_HANGS.to_vec(),
+            _ => Trouble::ALL.into_iter().filter(lawful).filter(|_| chance.hits(0.4)).collect(),
         };
+        let gives_up = !is_release && chance.hits(0.15);
         let skew = if chance.hits(0.3) { 120_000_000 } else { 0 };
         let deadline = if chance.hits(0.25) { chance.number(5..20) } else { 86_400 };
         Self {
@@ -126,8 +140,14 @@ impl Plan {
             horizon: chance.millis(15_000..45_000),
             orders: chance.number(8..26),
             ignores_keys,
-            // Otherwise so many that no streak of bad luck is that long.
-            max_attempts: if is_release { 3 } else { 40 },
+            max_attempts: match gives_up {
+                _ if is_release => 3,
+                // That of production.
+                true => RetryPolicy::default().max_attempts,
+                // So many that no streak of bad luck is that long.
+                false => 40,
+            },
+            gives_up,
             skew,
             deadline: Duration::from_secs(deadline),
         }

@@ -3,7 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use events::catalogue;
-use messaging::{headers::Headers, log::Message};
+use messaging::{
+    dead_letter::{self, Letter},
+    headers::Headers,
+    log::Message,
+};
 
 use crate::world::World;
 
@@ -43,6 +47,24 @@ impl Poison {
             world.trace.sometimes(&format!("poison: {subject}"));
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push((stream.to_owned(), ack.sequence));
         }
+    }
+
+    /// Whether every journal has noticed what stands in it without being part of it.
+    pub(crate) fn is_noticed(&self, world: &World) -> bool {
+        let journals = catalogue::STREAMS.iter().filter(|stream| stream.control.is_some());
+        let journals: Vec<&str> = journals.map(|stream| stream.name).collect();
+        let letters = world.broker.messages(dead_letter::STREAM);
+        let noticed: Vec<Letter> = letters.iter().filter_map(Letter::of).collect();
+        self.all().iter().filter(|(stream, _)| journals.contains(&stream.as_str())).all(
+            |(stream, sequence)| {
+                let is_of = |letter: &Letter| {
+                    letter.consumer == *stream
+                        && letter.original.stream == *stream
+                        && letter.original.sequence == *sequence
+                };
+                noticed.iter().any(is_of)
+            },
+        )
     }
 
     /// Streams and sequences of all that was published.

@@ -1,7 +1,7 @@
 //! The way to the customers: takes messages, mostly.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     chance::{Chance, pass},
 };
 
-/// How many of the messages the channel does not take the first time.
+/// One in so many of the messages goes to a mailbox that is busy at first.
 const TRANSIENT: u64 = 12;
 /// The customer whose mailbox does not exist.
 pub(crate) const NOBODY: &str = "c-nobody";
@@ -25,8 +25,10 @@ pub(crate) const NOBODY: &str = "c-nobody";
 pub(crate) struct Post {
     pub(crate) body: Arc<Body>,
     pub(crate) chance: Arc<Chance>,
-    /// What it has been asked to send before.
-    pub(crate) asked: Mutex<BTreeSet<Uuid>>,
+    /// How often a busy mailbox does not take a message, for each process that tries.
+    pub(crate) busy_for: u64,
+    /// How often it has been asked to send what.
+    pub(crate) asked: Mutex<BTreeMap<Uuid, u64>>,
 }
 
 impl Channel for Post {
@@ -40,9 +42,13 @@ impl Channel for Post {
             self.body.trace.sometimes("a customer cannot be told");
             return Err(ChannelError::Refused("no such mailbox".to_owned()));
         }
-        let first_time = self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(message.about);
-        if first_time && message.about.as_u64_pair().0.is_multiple_of(TRANSIENT) {
-            self.body.trace.sometimes("a customer is told at the second attempt");
+        let asked_before = {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let times = asked.entry(message.about).or_default();
+            std::mem::replace(times, *times + 1)
+        };
+        if asked_before < self.busy_for && message.about.as_u64_pair().0.is_multiple_of(TRANSIENT) {
+            self.body.trace.sometimes("a customer's mailbox is busy");
             return Err(ChannelError::Transient("busy".to_owned()));
         }
         Ok(())

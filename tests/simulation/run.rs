@@ -1,13 +1,14 @@
 //! One seed: a world is made, lives, is put right, and is judged.
 
-use std::{cell::Cell, collections::BTreeMap, path::Path, thread, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, path::Path, sync::Arc, thread, time::Duration};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    nemesis::Nemesis, poison::Poison, role::Seat, sabotage::Guard, shopper::Shoppers, verdict, world::World,
+    nemesis::Nemesis, operator::Operator, poison::Poison, role::Seat, sabotage::Guard, shopper::Shoppers,
+    verdict, world::World,
 };
 
 /// Virtual time that nothing takes.
@@ -82,12 +83,13 @@ async fn live(seed: u64, off: Option<Guard>, disk: &Path, verbose: bool) -> anyh
         world.start(seat).await.with_context(|| seat.name())?;
     }
     let (shoppers, poison) = (Shoppers::new(&world), Poison::default());
-    let nemesis = Nemesis::new(&world, poison.clone());
+    let operator = Arc::<Operator>::default();
+    let nemesis = Nemesis::new(&world, poison.clone(), Arc::clone(&operator));
     shoppers.begin();
     nemesis.rage().await;
     nemesis.heal().await?;
     shoppers.end().await;
-    let violations = verdict::judge(&world, &shoppers, &poison).await?;
+    let violations = verdict::judge(&world, &shoppers, &poison, &operator).await?;
     for violation in &violations {
         world.trace.note("verdict", "violation", 0, || violation.clone());
     }

@@ -27,6 +27,10 @@ pub(crate) enum Guard {
     Hold,
     /// A payment is looked up before it is made again
     LookUp,
+    /// A payment that may be under way at the gateway is not made again until that is over
+    Settle,
+    /// What was begun before it was handed back is known to be
+    Begun,
     /// A projection's offsets commit with its rows
     Offsets,
     /// A publish without an answer is sent again

@@ -37,7 +37,7 @@ pub(crate) async fn wire(process: &mut Process, world: &Arc<World>) -> anyhow::R
             Ok(())
         }
         Role::Payment => payment(process, world),
-        Role::Notification => notification(process),
+        Role::Notification => notification(process, world),
         Role::Audit => audit(process, world).await,
     }
 }
@@ -71,7 +71,8 @@ fn payment(process: &mut Process, world: &World) -> anyhow::Result<()> {
     let breaker =
         BreakerSettings { failures, open_max: Duration::from_secs(10), ..BreakerSettings::default() };
     let gateway = Guarded::new(till, breaker, &process.registry)?;
-    let payments = Arc::new(Payments::new(gateway, SETTLE, Arc::clone(&process.clock), metrics));
+    let settle = if world.off == Some(Guard::Settle) { Duration::ZERO } else { SETTLE };
+    let payments = Arc::new(Payments::new(gateway, settle, Arc::clone(&process.clock), metrics));
     let outcomes = process.commit(PAYMENTS.name);
     let charging = worker(process, PAYMENT_CHARGE);
     let refunding = WorkerConfig { concurrency: 2, ..worker(process, PAYMENT_REFUND) };
@@ -81,10 +82,11 @@ fn payment(process: &mut Process, world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn notification(process: &mut Process) -> anyhow::Result<()> {
+fn notification(process: &mut Process, world: &World) -> anyhow::Result<()> {
     let metrics = notification_service::metrics::Metrics::register(&process.registry)?;
     let (body, chance) = (Arc::clone(&process.body), Arc::clone(&process.chance));
-    let post = Post { body, chance, asked: Mutex::default() };
+    let busy_for = if world.plan.gives_up { process.max_attempts } else { 1 };
+    let post = Post { body, chance, busy_for, asked: Mutex::default() };
     let notify = Notify::new(post, Arc::clone(&process.clock), metrics);
     let outcomes = process.commit(NOTIFICATIONS.name);
     for consumer in [NOTIFICATION_ORDERS, NOTIFICATION_REFUNDS] {

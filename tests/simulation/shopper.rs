@@ -25,6 +25,8 @@ use crate::{
 
 /// What there is to buy; of the last there is never enough.
 const SKUS: [&str; 4] = ["mug", "lamp", "chair", "diamond"];
+/// From this number on orders are those that an operator mends.
+pub(crate) const MENDED: u64 = 1_000;
 /// How often a caller asks again who was told that it may or may not have been taken.
 const PATIENCE: u64 = 12;
 
@@ -103,7 +105,7 @@ impl Shoppers {
 }
 
 /// The content of an order, read by the rules of the real service.
-fn wish(chance: &Chance, number: u64) -> Option<PlaceOrder> {
+pub(crate) fn wish(chance: &Chance, number: u64) -> Option<PlaceOrder> {
     let customer = if chance.hits(0.08) { NOBODY.to_owned() } else { format!("c-{}", chance.number(0..8)) };
     let card = if chance.hits(0.12) { "tok_charge_declined" } else { "tok_visa" };
     let first = chance.number(0..SKUS.len() as u64);
@@ -150,7 +152,8 @@ async fn insist<D: EventData>(world: &World, role: Role, id: Uuid, wish: &D, wha
     false
 }
 
-fn request<D: EventData>(id: Uuid, wish: &D, now: events::Timestamp) -> Message {
+/// A request as a service sends it.
+pub(crate) fn request<D: EventData>(id: Uuid, wish: &D, now: events::Timestamp) -> Message {
     let trace_id = TraceId(*id.as_bytes());
     let envelope = Envelope {
         id,

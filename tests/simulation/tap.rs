@@ -135,7 +135,8 @@ impl Log for Tap {
     }
 
     async fn load_attempts(&self, durable: &str, sequence: u64) -> Result<Option<Attempts>, Unavailable> {
-        self.log.load_attempts(durable, sequence).await
+        let loaded = self.log.load_attempts(durable, sequence).await?;
+        Ok(loaded.map(|noted| Attempts { begun: noted.begun && !self.is_off(Guard::Begun), ..noted }))
     }
 
     async fn beat(&self, journal: &str, beat: &Beat) {

@@ -1,11 +1,11 @@
 //! The verdict: that of `orderfleet verify` over what the simulated fleet has written down, and a few more.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use events::catalogue::{CONSUMERS, ConsumerDef, REDRIVES, STREAMS};
 use inventory_service::domain::{self, Stock};
 use messaging::{
-    dead_letter::{self, LetterBook},
+    dead_letter::{self, LetterBook, redrive::Redrive},
     topology::REDRIVE,
 };
 use orderfleet::verify::{
@@ -13,7 +13,15 @@ use orderfleet::verify::{
     StockEvidence, StreamEvidence,
 };
 
-use crate::{chance::pass, databases, poison::Poison, role::Role, shopper::Shoppers, world::World};
+use crate::{
+    chance::pass,
+    databases,
+    operator::{Operator, is_exhausted},
+    poison::Poison,
+    role::Role,
+    shopper::Shoppers,
+    world::World,
+};
 
 /// How much virtual time everything may take to settle once nothing goes wrong any more.
 const SETTLE: Duration = Duration::from_secs(240);
@@ -23,20 +31,27 @@ pub(crate) async fn judge(
     world: &Arc<World>,
     shoppers: &Shoppers,
     poison: &Poison,
+    operator: &Operator,
 ) -> anyhow::Result<Vec<String>> {
     let (healed, mut quiet) = (world.trace.elapsed(), false);
     while !quiet && world.trace.elapsed() < healed + SETTLE {
         pass(Duration::from_secs(1)).await;
-        quiet = projected(world) && settled(world) && verify::open(&streams(world)) == 0;
+        if world.plan.gives_up {
+            operator.put_back_exhausted(world).await;
+        }
+        let settled = projected(world) && settled(world) && poison.is_noticed(world);
+        quiet = settled && verify::open(&streams(world)) == 0;
     }
     let mut evidence = streams(world);
     let mut book = LetterBook::default();
     for message in world.broker.messages(dead_letter::STREAM) {
         book.read(&message, DeadLetter::of);
     }
+    let mut mended = BTreeSet::new();
     for message in world.broker.messages(REDRIVE) {
         book.read_redrive(&message);
         evidence.redriven.extend(Redriven::of(&message));
+        mended.extend(Redrive::of(&message).filter(|redrive| redrive.edited).map(|redrive| redrive.sequence));
     }
     evidence.dead_letters = DeadLetter::all(&book);
     for consumer in CONSUMERS {
@@ -48,7 +63,7 @@ pub(crate) async fn judge(
     evidence.audit = databases.audit.clone();
     let expected = Expectations {
         complete: true,
-        dead_letters: ExpectedDeadLetters::Of(expected(&evidence, poison)),
+        dead_letters: ExpectedDeadLetters::Of(expected(&evidence, poison, &mended)),
         accepted: shoppers.accepted(),
     };
     let report = verify::judge(&evidence, &expected);
@@ -112,9 +127,9 @@ fn projected(world: &World) -> bool {
     behind.is_empty()
 }
 
-/// The letters there should be: each poisonous message, unless somebody has put back all that was parked of it, and
-/// whatever was put back, which is as poisonous as before.
-fn expected(evidence: &Evidence, poison: &Poison) -> Vec<(String, u64)> {
+/// The letters there should be: each poisonous message, unless somebody has seen to all that was parked of it, and
+/// whatever was put back as poisonous as before.
+fn expected(evidence: &Evidence, poison: &Poison, mended: &BTreeSet<u64>) -> Vec<(String, u64)> {
     let of = |(stream, sequence): &(String, u64), letter: &&DeadLetter| {
         letter.stream == *stream && letter.sequence == *sequence
     };
@@ -122,7 +137,12 @@ fn expected(evidence: &Evidence, poison: &Poison) -> Vec<(String, u64)> {
         let mut letters = evidence.dead_letters.iter().filter(|letter| of(message, letter)).peekable();
         letters.peek().is_some() && letters.all(|letter| letter.standing != Standing::Open)
     };
-    let put_back = evidence.redriven.iter().map(|put| (REDRIVE.to_owned(), put.message.sequence));
+    let had_bad_luck = |number: u64| {
+        evidence.dead_letters.iter().any(|letter| letter.letter == number && is_exhausted(&letter.cause))
+    };
+    let poisonous = |put: &&Redriven| !mended.contains(&put.message.sequence) && !had_bad_luck(put.letter);
+    let put_back = evidence.redriven.iter().filter(poisonous);
+    let put_back = put_back.map(|put| (REDRIVE.to_owned(), put.message.sequence));
     poison.all().into_iter().chain(put_back).filter(|message| !seen_to(message)).collect()
 }
 

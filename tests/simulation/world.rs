@@ -7,11 +7,13 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use events::catalogue::{INVENTORY, ORDERS};
 use messaging::{commit::GroupCommit, journal::Role as Leadership};
 use testkit::simulated::{NetFaults, SimBroker};
+use tokio::time::Instant;
 
 use crate::{
     bank::Bank,
@@ -39,11 +41,15 @@ pub(crate) struct World {
     fleet: Mutex<Fleet>,
 }
 
+/// After this time nothing is left of a trouble that is over: stalled readers have begun anew.
+const AFTERMATH: Duration = Duration::from_secs(5);
+
 /// How much trouble there is: what is asked of the fleet within a time is asked of it undisturbed.
 #[derive(Default)]
 pub(crate) struct Calm {
     under_way: AtomicU64,
     begun: AtomicU64,
+    last_over: Mutex<Option<Instant>>,
 }
 
 impl Calm {
@@ -56,11 +62,18 @@ impl Calm {
     /// That trouble is over.
     pub(crate) fn restore(&self) {
         self.under_way.fetch_sub(1, Ordering::Relaxed);
+        *self.last_over.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// How much has begun so far, if no more than one is under way.
     pub(crate) fn mark(&self) -> Option<u64> {
         (self.under_way.load(Ordering::Relaxed) <= 1).then(|| self.begun.load(Ordering::Relaxed))
+    }
+
+    /// Whether the last trouble that is over has been for long.
+    pub(crate) fn is_settled(&self) -> bool {
+        let last_over = *self.last_over.lock().unwrap_or_else(PoisonError::into_inner);
+        last_over.is_none_or(|over| over.elapsed() > AFTERMATH)
     }
 }
 

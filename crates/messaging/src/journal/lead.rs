@@ -1,6 +1,7 @@
 //! Leading: reading inputs, deciding, committing. One commit is under way while the next is decided.
 
 mod commit;
+mod look;
 mod next;
 mod park;
 mod time;
@@ -30,6 +31,7 @@ use crate::{
 
 use self::{
     commit::{UnderWay, committed},
+    look::{Look, look},
     park::{Parking, parked},
     time::BrokerClock,
 };
@@ -71,6 +73,7 @@ struct Turn<'a, L, D: Decider> {
     /// Positions moved since this time without being written down.
     unwritten_since: Option<Instant>,
     clock: BrokerClock,
+    look: Look,
     /// A tick has failed; that was said.
     tick_failed: bool,
     snapshot_due: bool,
@@ -83,6 +86,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
     pub(super) async fn lead(&mut self, folded: Folded<D::State>, stop: &CancellationToken) -> Led {
         let (committed, positions) = (folded.sequence, folded.positions.clone());
         let clock = BrokerClock::ask(self.log.clone(), self.config.stream, committed);
+        let look = look(self.log.clone(), self.config.stream);
         let mut turn = Turn {
             journal: self,
             folded,
@@ -97,6 +101,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
             linger_until: None,
             unwritten_since: None,
             clock,
+            look,
             tick_failed: false,
             snapshot_due: false,
             snapshot_sequence: committed,
@@ -139,6 +144,9 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                 () = parked(&mut self.parking) => self.input_parked(),
                 () = parked(&mut self.parking_foreign) => self.foreign_parked(),
                 () = self.clock.told() => {}
+                last = &mut self.look => if self.looked(last) {
+                    return Led::Lost;
+                },
                 () = sleep_until(wake) => {}
                 query = Journal::<L, D>::next_query(&mut self.journal.queries) => self.answer(query),
                 _ = tick.tick() => if let Err(led) = self.tick(&decider) {

@@ -34,6 +34,17 @@ async fn a_leader_takes_the_journal_again_at_once_after_a_foreign_message() {
 }
 
 #[tokio::test]
+async fn a_foreign_message_is_parked_though_nothing_more_is_written() {
+    let (_broker, js) = fleet().await;
+    let replica = Replica::start(js.clone(), "a");
+    replica.leads().await;
+    js.publish(&forged(1), None).await.unwrap();
+    eventually(SOON, "the letter", async || js.extent("DEAD_LETTERS").await.unwrap().last == 1).await;
+    js.publish(&add(20), None).await.unwrap();
+    replica.reaches(20).await;
+}
+
+#[tokio::test]
 async fn inputs_are_decided_on_while_a_foreign_message_cannot_be_parked() {
     let (broker, js) = fleet().await;
     let log = Faulty::new(connect(&broker, "a").await);
