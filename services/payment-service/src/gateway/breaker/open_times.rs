@@ -92,6 +92,6 @@ mod tests {
         let settings = BreakerSettings { jitter: 0.0, ..BreakerSettings::default() };
         let mut times = OpenTimes::new(settings);
         let seconds: Vec<_> = (0..6).filter_map(|_| times.draw()).map(|time| time.as_secs()).collect();
-        assert_eq!(seconds, [2, 4, 8, 16, 30, 30]);
+        assert_eq!(seconds, [2, 4, 8, 10, 10, 10]);
     }
 }
