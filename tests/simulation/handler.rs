@@ -22,6 +22,8 @@ pub(crate) struct Watched<H> {
     pub(crate) handler: H,
     pub(crate) body: Arc<Body>,
     pub(crate) off: Option<Guard>,
+    /// Blames what it cannot do on the message at once, as it does when others go through: too few do in a small world.
+    pub(crate) blames: bool,
 }
 
 impl<H: Handler> Handler for Watched<H> {
@@ -34,7 +36,9 @@ impl<H: Handler> Handler for Watched<H> {
     async fn handle(&self, received: &Received<'_>) -> Outcome<H::Event> {
         let outcome = self.handler.handle(received).await;
         match outcome {
-            Outcome::Hold { reason, .. } if self.off == Some(Guard::Hold) => Outcome::Retry(reason.into()),
+            Outcome::Hold { reason, .. } if self.blames || self.off == Some(Guard::Hold) => {
+                Outcome::Retry(reason.into())
+            }
             Outcome::Hold { reason, retry_in } => {
                 self.body.trace.sometimes("a message is held");
                 Outcome::Hold { reason, retry_in }

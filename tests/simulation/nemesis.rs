@@ -198,7 +198,8 @@ impl Nemesis {
             return;
         }
         body.freeze_after(world.chance.number(0..12));
-        pass(world.chance.millis(32_000..50_000)).await;
+        // Long enough for another to have made the payment meanwhile.
+        pass(world.chance.millis(32_000..90_000)).await;
         body.spare();
         if body.is_frozen() {
             body.thaw();

@@ -122,11 +122,11 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn draw(chance: &Chance) -> Self {
-        let ignores_keys = chance.hits(0.2);
+        let (ignores_keys, kind) = (chance.hits(0.2), chance.number(0..20));
         let lawful = |trouble: &Trouble| !(ignores_keys && trouble.doubles_work());
         // No attempt may be burnt by a release, so that few of them must do.
         let is_release = chance.hits(0.15);
-        let troubles = match chance.number(0..20) {
+        let troubles = match kind {
             _ if is_release => Trouble::RELEASE.to_vec(),
             0 => Trouble::GATEWAY_ALONE.to_vec(),
             1 => Trouble::RELEASE_AT_HANGS.to_vec(),
@@ -136,10 +136,11 @@ impl Plan {
         let skew = if chance.hits(0.3) { 120_000_000 } else { 0 };
         let deadline = if chance.hits(0.25) { chance.number(5..20) } else { 86_400 };
         Self {
-            troubles,
             horizon: chance.millis(15_000..45_000),
             orders: chance.number(8..26),
-            ignores_keys,
+            // Where keys would save it, nobody sees what the fleet does by itself.
+            ignores_keys: ignores_keys || troubles == Trouble::RELEASE_AT_HANGS,
+            troubles,
             max_attempts: match gives_up {
                 _ if is_release => 3,
                 // That of production.

@@ -24,7 +24,7 @@ use crate::{
     chance::Chance,
     database::{ask, undivided},
     handler::{Interrupted, Pausing, Watched},
-    role::Seat,
+    role::{Role, Seat},
     sabotage::Guard,
     services,
     tap::Tap,
@@ -58,6 +58,8 @@ pub(crate) struct Process {
     dead_letters: DeadLetters,
     isolation: Isolation,
     pub(crate) max_attempts: u64,
+    /// Its messages are given up: what fails is their fault.
+    blames: bool,
 }
 
 impl Process {
@@ -91,6 +93,7 @@ impl Process {
             dead_letters,
             isolation: Isolation::default(),
             max_attempts: world.plan.max_attempts,
+            blames: world.plan.gives_up && seat.role == Role::Notification,
             body,
         };
         process.body.note("starts", String::new);
@@ -129,7 +132,8 @@ impl Process {
 
     /// Works on a durable consumer, and on what operators put back for it.
     pub(crate) fn worker<H: Handler>(&self, config: WorkerConfig, handler: H, commit: GroupCommit) {
-        let handler = Watched { handler, body: Arc::clone(&self.body), off: self.log.off };
+        let handler =
+            Watched { handler, body: Arc::clone(&self.body), off: self.log.off, blames: self.blames };
         let (handler, config) =
             (Arc::new(handler), WorkerConfig { isolation: self.isolation.clone(), ..config });
         for config in [config.redriving(), Some(config)].into_iter().flatten() {
