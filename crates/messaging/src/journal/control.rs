@@ -42,14 +42,19 @@ pub enum Control {
         /// Which input.
         #[serde(flatten)]
         input: Place,
+        /// The id in its envelope, if that can be read.
+        id: Option<Uuid>,
     },
-    /// What was parked was put back, and the journal has consumed it: a second time would be a repetition.
+    /// What was parked has been decided on after all, because it was put back or because the same message was stored
+    /// once more: another time would be a repetition.
     PutBack {
         /// The writer's epoch.
         epoch: u64,
         /// Which input it was when it was parked.
         #[serde(flatten)]
         input: Place,
+        /// The id in its envelope. Whatever else is parked under it asks for the same.
+        id: Option<Uuid>,
     },
 }
 

@@ -1,13 +1,8 @@
 //! The fold of a journal: its state, and what else follows from its messages.
 
-use std::collections::BTreeSet;
-
 use events::{DecodeError, RawEnvelope};
 
-use super::{
-    Decider, Meta, Positions,
-    control::{Control, Place},
-};
+use super::{Decider, Meta, Positions, control::Control, parked::Parked};
 use crate::{
     headers::{EPOCH, POSITIONS},
     log::Stored,
@@ -19,8 +14,8 @@ pub(super) struct Folded<S> {
     pub(super) state: S,
     /// How far the inputs are consumed.
     pub(super) positions: Positions,
-    /// Inputs that were parked and not put back since. Whatever else is put back was decided on.
-    pub(super) parked: BTreeSet<Place>,
+    /// Inputs that were parked and not decided on since. Whatever else is put back was decided on.
+    pub(super) parked: Parked,
     /// The epoch of the newest fence.
     pub(super) epoch: u64,
     /// Who set it.
@@ -66,7 +61,7 @@ impl<S: Default> Default for Folded<S> {
         Self {
             state: S::default(),
             positions: Positions::default(),
-            parked: BTreeSet::new(),
+            parked: Parked::default(),
             epoch: 0,
             writer: String::new(),
             handed_over: false,
@@ -131,11 +126,12 @@ impl<S> Folded<S> {
             }
             Control::HandOver { .. } => self.handed_over = true,
             Control::Checkpoint { .. } => {}
-            Control::Parked { input, .. } => {
-                self.parked.insert(input.clone());
-            }
-            Control::PutBack { input, .. } => {
+            Control::Parked { input, id, .. } => self.parked.insert(input.clone(), *id),
+            Control::PutBack { input, id, .. } => {
                 self.parked.remove(input);
+                if let Some(id) = id {
+                    self.parked.remove_copies(*id);
+                }
             }
         }
     }

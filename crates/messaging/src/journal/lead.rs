@@ -14,6 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
+use uuid::Uuid;
 
 use super::{
     Decider, Journal, Positions, Role,
@@ -141,8 +142,8 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                     self.journal.config.linger.note(batch.len(), Instant::now());
                     self.backlog.extend(batch);
                 }
-                () = parked(&mut self.parking) => self.input_parked(),
-                () = parked(&mut self.parking_foreign) => self.foreign_parked(),
+                id = parked(&mut self.parking) => self.input_parked(id),
+                _ = parked(&mut self.parking_foreign) => self.foreign_parked(),
                 () = self.clock.told() => {}
                 last = &mut self.look => if self.looked(last) {
                     return Led::Lost;
@@ -173,7 +174,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
             let original = input.original;
             if original.as_ref().is_some_and(|original| !self.folded.parked.contains(original)) {
                 warn!(sequence = place.1, ?original, "what was put back is not parked: it was decided on");
-                self.pass(place.0, place.1, None);
+                self.pass(place.0, place.1);
                 continue;
             }
             if let Some(error) = self.journal.poisoned.get(&place).cloned() {
@@ -188,7 +189,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                     let name = format!("{}:{}", place.0, place.1);
                     let (cause, about) = (Cause { name: &name, id, at }, (kind.as_str(), aggregate.as_str()));
                     let decided = self.tentative(decider).decide(&input, &cause, &trace, about);
-                    self.take_note(place, original, decided)?;
+                    self.take_note(place, id, original, decided)?;
                 }
             }
         }
@@ -205,21 +206,22 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     fn take_note(
         &mut self,
         (stream, sequence): (&'static str, u64),
+        id: Uuid,
         original: Option<Place>,
         decided: Result<(), Undecided>,
     ) -> Result<(), Led> {
         let journal = self.journal.config.stream;
         match decided {
-            Ok(()) => self.pass(stream, sequence, original),
+            Ok(()) => {
+                self.no_longer_parked(original, id);
+                self.pass(stream, sequence);
+            }
             Err(Undecided::Hopeless(why)) => {
                 error!(journal, stream, sequence, why, "an input cannot be decided on");
                 self.park_input((stream, sequence), original, None, ParkedFor::Panicked, why);
             }
             Err(Undecided::Broken(error)) => {
-                error!(
-                    journal,
-                    stream, sequence, error, "an input cannot be decided on; rebuilding the state"
-                );
+                error!(journal, stream, sequence, error, "an input broke the state; it is rebuilt");
                 return Err(Led::Poisoned { stream, sequence, error });
             }
         }
@@ -256,10 +258,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         match undecided {
             Undecided::Hopeless(why) => {
                 if !std::mem::replace(&mut self.tick_failed, true) {
-                    error!(
-                        journal,
-                        why, "nothing expires while this lasts; inputs are decided on all the same"
-                    );
+                    error!(journal, why, "nothing expires meanwhile; inputs are decided on all the same");
                 }
                 Ok(())
             }

@@ -14,6 +14,7 @@ mod follow;
 mod handle;
 mod inputs;
 mod lead;
+mod parked;
 mod positions;
 mod snapshot;
 mod tentative;

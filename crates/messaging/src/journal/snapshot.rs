@@ -1,12 +1,10 @@
 //! Snapshots: the fold as of a sequence, so that a start need not read the journal from its beginning.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use super::{Decider, Positions, control::Place, fold::Folded};
+use super::{Decider, Positions, fold::Folded, parked::Parked};
 use crate::log::{Log, Unavailable};
 
 /// The version of the snapshot's own layout.
@@ -25,7 +23,7 @@ struct Snapshot<S> {
     epoch: u64,
     writer: String,
     positions: Positions,
-    parked: BTreeSet<Place>,
+    parked: Parked,
     state: S,
 }
 

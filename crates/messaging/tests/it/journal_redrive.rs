@@ -21,6 +21,14 @@ fn put_back(letter: &Stored, number: u64, journal: &str, nth: u64) -> Message {
     message
 }
 
+/// The same message stored once more, but for its number, as by a caller who asks again after the broker has forgotten.
+fn stored_again(of: &Stored, mut message: Message) -> Message {
+    let id = |payload: &[u8]| events::RawEnvelope::parse(payload).unwrap().id.to_string();
+    let body = String::from_utf8(message.payload.to_vec()).unwrap();
+    message.payload = body.replace(&id(&message.payload), &id(&of.payload)).into();
+    message
+}
+
 async fn letter(js: &impl Log, sequence: u64) -> Stored {
     eventually(SOON, "a letter", async || js.get("DEAD_LETTERS", sequence).await.unwrap()).await
 }
@@ -97,6 +105,26 @@ async fn what_is_parked_is_known_from_a_snapshot_too() {
     third.leads().await;
     js.publish(&put_back(&letter, 30, "ORDERS", 1), None).await.unwrap();
     third.reaches(50).await;
+}
+
+/// Shoppers who get no answer ask again: the same message is stored twice, and one of the two may be parked.
+#[tokio::test]
+async fn of_two_copies_of_a_message_one_is_decided_on() {
+    let (_broker, js, replica, first) = parked().await;
+    js.publish(&stored_again(&first, add(20)), None).await.unwrap();
+    replica.reaches(20).await;
+    js.publish(&stored_again(&first, put_back(&first, 70, "ORDERS", 1)), None).await.unwrap();
+    let mut twin = add(UNLUCKY);
+    for nth in [2, 3] {
+        twin.headers.set("Nats-Msg-Id", format!("unlucky again {nth}"));
+        js.publish(&twin, None).await.unwrap();
+    }
+    let (second, third) = (letter(&js, 2).await, letter(&js, 3).await);
+    js.publish(&stored_again(&second, put_back(&second, 30, "ORDERS", 2)), None).await.unwrap();
+    js.publish(&stored_again(&third, put_back(&third, 90, "ORDERS", 3)), None).await.unwrap();
+    let passed = async || replica.handle.status().borrow().positions.get("REDRIVE") == 3;
+    eventually(SOON, "all three", passed).await;
+    assert_eq!(replica.sum().await.total, 50);
 }
 
 /// A letter is no proof that its input was not decided on: its leader may have died before the journal knew of the

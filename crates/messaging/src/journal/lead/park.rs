@@ -6,9 +6,10 @@
 
 use std::{pin::Pin, time::Duration};
 
-use events::Timestamp;
+use events::{RawEnvelope, Timestamp};
 use tokio::time::Instant;
 use tracing::error;
+use uuid::Uuid;
 
 use super::Turn;
 use crate::{
@@ -26,7 +27,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A message that is being parked.
 pub(super) struct Parking {
-    parked: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Gives the id in its envelope, if that can be read.
+    parked: Pin<Box<dyn Future<Output = Option<Uuid>> + Send>>,
     stream: &'static str,
     sequence: u64,
     /// Which input it was when it was parked before.
@@ -34,7 +36,7 @@ pub(super) struct Parking {
 }
 
 /// Waits until the message is parked; for ever if there is none.
-pub(super) async fn parked(parking: &mut Option<Parking>) {
+pub(super) async fn parked(parking: &mut Option<Parking>) -> Option<Uuid> {
     match parking {
         Some(parking) => (&mut parking.parked).await,
         None => std::future::pending().await,
@@ -56,11 +58,15 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     }
 
     /// The input is parked: that was its outcome.
-    pub(super) fn input_parked(&mut self) {
+    pub(super) fn input_parked(&mut self, id: Option<Uuid>) {
         if let Some(Parking { stream, sequence, original, .. }) = self.parking.take() {
             let input = Place { stream: stream.to_owned(), sequence };
-            self.say(&Control::Parked { epoch: self.folded.epoch, input });
-            self.pass(stream, sequence, original);
+            // First what it was before, for it bears the same id.
+            if let Some(original) = original {
+                self.decided_after_all(original, None);
+            }
+            self.say(&Control::Parked { epoch: self.folded.epoch, input, id });
+            self.pass(stream, sequence);
         }
     }
 
@@ -79,16 +85,24 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
     pub(super) fn foreign_parked(&mut self) {
         if let Some(done) = self.parking_foreign.take() {
             self.journal.foreign.remove(&done.sequence);
-            self.pass(done.stream, done.sequence, None);
+            self.pass(done.stream, done.sequence);
         }
     }
 
-    /// Moves a position. It is written down with the next event, or when none has come for a while. What was
-    /// put back is no longer parked.
-    pub(super) fn pass(&mut self, stream: &str, sequence: u64, original: Option<Place>) {
-        if let Some(input) = original {
-            self.say(&Control::PutBack { epoch: self.folded.epoch, input });
+    /// An input was decided on: neither it nor a copy of it that was stored under the same id is parked any more. The
+    /// rules forget in time what they have decided; this does not.
+    pub(super) fn no_longer_parked(&mut self, original: Option<Place>, id: Uuid) {
+        if let Some(input) = original.or_else(|| self.folded.parked.copy_of(id).cloned()) {
+            self.decided_after_all(input, Some(id));
         }
+    }
+
+    fn decided_after_all(&mut self, input: Place, id: Option<Uuid>) {
+        self.say(&Control::PutBack { epoch: self.folded.epoch, input, id });
+    }
+
+    /// Moves a position. It is written down with the next event, or when none has come for a while.
+    pub(super) fn pass(&mut self, stream: &str, sequence: u64) {
         self.folded.positions.set(stream, sequence);
         self.unwritten_since.get_or_insert_with(Instant::now);
     }
@@ -109,8 +123,14 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                 None => fetch(&log, stream, sequence).await,
             };
             match message {
-                Some(message) => park(&dead_letters, consumer, stream, &message, cause, error, now).await,
-                None => error!(stream, sequence, error, "a message aged out before it could be parked"),
+                Some(message) => {
+                    park(&dead_letters, consumer, stream, &message, cause, error, now).await;
+                    RawEnvelope::parse(&message.payload).ok().map(|envelope| envelope.id)
+                }
+                None => {
+                    error!(stream, sequence, error, "a message aged out before it could be parked");
+                    None
+                }
             }
         };
         Parking { parked: Box::pin(parked), stream, sequence, original: None }
