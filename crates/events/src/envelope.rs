@@ -100,7 +100,7 @@ impl<D: Serialize> Envelope<'_, D> {
 pub enum DecodeError {
     /// Not JSON, or a field is missing or ill-formed.
     #[error("malformed event: {0}")]
-    Malformed(#[source] serde_json::Error),
+    Malformed(serde_json::Error),
     /// No such type in this stream, as far as this reader knows.
     #[error("unknown event type `{0}`")]
     UnknownType(String),

@@ -24,7 +24,9 @@ Examples:
   cargo fleet stock set TSHIRT-BLACK-M 100   something to sell
   cargo fleet order place                    buy one of those
   cargo fleet verify                         prove that nothing was lost, charged twice or sold twice
-  cargo fleet help up                        all about one command
+  cargo fleet order stuck                    orders that wait for too long, and for what
+  cargo fleet dlq list                       messages that could not be handled
+  cargo fleet help dlq                       all about one command
 
 Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 interrupted.";
 

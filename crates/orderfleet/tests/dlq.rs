@@ -52,6 +52,10 @@ async fn whoever_does_not_say_which_or_that_they_are_sure_is_taught() {
     assert_eq!(dry.code, 0);
     assert_eq!(dry.objects[0]["headers"][MSG_ID][0], "dead:payment-charge:INVENTORY:1:redrive:1");
     assert_eq!(dry.objects[0]["body"]["type"], "inventory.reserved");
+    let nobody = desk.dlq(&["redrive", "--all", "--dry-run", "--operator", ""]).await;
+    assert_eq!((nobody.code, nobody.objects.len()), (0, 1), "who only looks need not say who they are");
+    assert_eq!(desk.dlq(&["redrive", "--all", "--yes", "--operator", ""]).await.code, 2);
+    assert_eq!(desk.dlq(&["discard", "--all", "--yes", "--reason", " "]).await.code, 2, "it says nothing");
     assert_eq!((desk.last("REDRIVE").await, desk.last("DEAD_LETTERS").await), (0, 1), "nothing was changed");
 }
 

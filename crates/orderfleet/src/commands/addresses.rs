@@ -25,6 +25,7 @@ pub(super) struct Orders {
         long,
         global = true,
         env = "ORDER_URL",
+        hide_env_values = true,
         value_name = "URL",
         default_value = "http://127.0.0.1:8080"
     )]
@@ -39,6 +40,7 @@ pub(super) struct Inventory {
         long,
         global = true,
         env = "INVENTORY_URL",
+        hide_env_values = true,
         value_name = "URL",
         default_value = "http://127.0.0.1:8081"
     )]
@@ -53,6 +55,7 @@ pub(super) struct Audit {
         long,
         global = true,
         env = "AUDIT_URL",
+        hide_env_values = true,
         value_name = "URL",
         default_value = "http://127.0.0.1:8084"
     )]
@@ -63,7 +66,13 @@ pub(super) struct Audit {
 #[derive(Debug, Clone, ClapArgs)]
 pub(super) struct Gateway {
     /// The card gateway, for its ledger.
-    #[arg(long, env = "GATEWAY_URL", value_name = "URL", default_value = "http://127.0.0.1:8090")]
+    #[arg(
+        long,
+        env = "GATEWAY_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8090"
+    )]
     pub(super) gateway_url: String,
 }
 

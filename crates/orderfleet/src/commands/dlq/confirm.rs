@@ -33,7 +33,8 @@ impl Consent {
             return Ok(true);
         }
         if !io::stdin().is_terminal() {
-            return Err(Misuse(format!("{question} Nobody can be asked here: say --yes")).into());
+            let teach = format!("{question} Nobody can answer: standard input is no terminal; say --yes");
+            return Err(Misuse(teach).into());
         }
         ui.question(format_args!("{question} [y/N] "));
         let (tell, told) = oneshot::channel();

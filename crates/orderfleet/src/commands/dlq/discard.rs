@@ -19,7 +19,7 @@ pub(super) struct Args {
     consent: Consent,
 
     /// Why they need not be handled, for the audit trail.
-    #[arg(long, value_name = "TEXT", required = true)]
+    #[arg(long, value_name = "TEXT", required = true, value_parser = words::reason)]
     reason: String,
 
     /// Those, too, that were put back before.
@@ -34,6 +34,7 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
     let mut desk = context.unless_stopped(Desk::open(nats_url)).await?;
     args.selection.must_exist(&desk.book)?;
     let wanted = |state| state == State::Open || args.again && state == State::Redriven;
+    args.selection.tell_settled(&desk.book, wanted, "--again discards it, if it was put back", ui);
     let chosen: Vec<u64> = args.selection.of(&desk.book, wanted).iter().map(|entry| entry.sequence).collect();
     if chosen.is_empty() {
         ui.note("there is nothing to discard");

@@ -73,7 +73,11 @@ pub(super) struct Args {
 /// Puts the messages back.
 pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow::Result<ExitCode> {
     args.selection.must_say_which()?;
-    let operator = args.consent.operator()?;
+    // Whoever only looks leaves nothing in the audit trail.
+    let operator = match args.consent.operator() {
+        Err(_unnamed) if args.dry_run => "OPERATOR".to_owned(),
+        operator => operator?,
+    };
     let mut desk = context.unless_stopped(Desk::open(nats_url)).await?;
     if !args.dry_run {
         context.unless_stopped(send::tell_what_was_left_untold(&desk)).await?;
@@ -105,15 +109,7 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
 fn chosen(args: &Args, desk: &Desk, context: &Context) -> anyhow::Result<Vec<u64>> {
     args.selection.must_exist(&desk.book)?;
     let wanted = |state: State| args.again || state == State::Open;
-    if !args.selection.ids.is_empty() {
-        for entry in args.selection.of(&desk.book, |state| !wanted(state)) {
-            let state = entry.state().as_str();
-            context.ui.note(format_args!(
-                "letter {} is {state} already; --again puts it back all the same",
-                entry.sequence
-            ));
-        }
-    }
+    args.selection.tell_settled(&desk.book, wanted, "--again puts it back all the same", &context.ui);
     Ok(args.selection.of(&desk.book, wanted).iter().map(|entry| entry.sequence).collect())
 }
 

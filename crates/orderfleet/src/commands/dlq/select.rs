@@ -7,6 +7,7 @@ use events::{OrderId, Timestamp};
 use messaging::dead_letter::{Entry, LetterBook, Place, State};
 
 use super::{Misuse, desk::Filed};
+use crate::ui::Ui;
 
 /// Which letters are meant: those that meet every condition.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -39,7 +40,7 @@ pub(super) struct Selection {
     #[arg(long, value_name = "TIME", value_parser = instant)]
     until: Option<Timestamp>,
 
-    /// All of them.
+    /// No condition: what `redrive` and `discard` want to hear before they take everything.
     #[arg(long)]
     all: bool,
 }
@@ -84,6 +85,23 @@ impl Selection {
         let unknown: Vec<_> = self.ids.iter().filter(is_unknown).map(ToString::to_string).collect();
         anyhow::ensure!(unknown.is_empty(), "there is no dead letter {}", unknown.join(", "));
         Ok(())
+    }
+
+    /// Says of letters that are meant by name why they are left alone.
+    pub(super) fn tell_settled(
+        &self,
+        book: &LetterBook<Filed>,
+        wanted: impl Fn(State) -> bool,
+        remedy: &str,
+        ui: &Ui,
+    ) {
+        for entry in self.of(book, |state| !self.ids.is_empty() && !wanted(state)) {
+            ui.note(format_args!(
+                "letter {} is {} already; {remedy}",
+                entry.sequence,
+                entry.state().as_str()
+            ));
+        }
     }
 
     fn fits(&self, entry: &Entry<'_, Filed>) -> bool {

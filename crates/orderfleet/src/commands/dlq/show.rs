@@ -75,7 +75,9 @@ fn lines(entry: &Entry<'_, Filed>, contents: &Contents) -> Vec<String> {
         lines.push(row("trace", about.trace));
     }
     lines.extend(entry.copies.iter().map(|copy| row("again", format_args!("parked as {copy}, too"))));
-    lines.push(style("  headers").dim().to_string());
+    if !contents.headers.is_empty() {
+        lines.push(style("  headers").dim().to_string());
+    }
     for (name, values) in &contents.headers {
         lines.extend(values.iter().map(|value| format!("    {name}: {value}")));
     }

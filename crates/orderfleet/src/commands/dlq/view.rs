@@ -11,7 +11,7 @@ pub(super) struct View {
     #[command(flatten)]
     selection: Selection,
 
-    /// Those of which so much has become.
+    /// Those in this state.
     #[arg(
         long,
         value_name = "open|redriven|discarded|any",

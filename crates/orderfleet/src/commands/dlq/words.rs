@@ -80,6 +80,11 @@ fn shortened(text: &str) -> String {
     }
 }
 
+/// A reason that says something.
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it says nothing".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// `1 letter`, `2 letters`.
 pub(super) fn letters(count: usize) -> String {
     format!("{count} letter{}", if count == 1 { "" } else { "s" })
@@ -88,6 +93,12 @@ pub(super) fn letters(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_says_something() {
+        assert_eq!(reason("sent by a load test").as_deref(), Ok("sent by a load test"));
+        assert!(reason("").is_err() && reason(" \t").is_err());
+    }
 
     #[test]
     fn long_errors_are_cut_between_characters() {

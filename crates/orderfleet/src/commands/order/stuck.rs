@@ -18,7 +18,7 @@ const PAGE: u32 = 100;
 /// Arguments of `order stuck`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// Only those that have been open for so long; 0 lists every open order. As the service is set unless given.
+    /// Only those that have been open for so long; 0 lists every open order [default: as order-service is set].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=525_600))]
     pub(super) minutes: Option<u32>,
 
@@ -30,7 +30,7 @@ pub(super) struct Args {
 /// Lists the orders that are not at their end.
 pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Result<ExitCode> {
     let Args { minutes, limit } = args;
-    let (mut left, mut cursor) = (limit, None);
+    let (mut left, mut cursor, mut found) = (limit, None, false);
     while left > 0 {
         let most = left.min(PAGE);
         let ask = || services.orders.stuck(minutes, most, cursor.as_deref());
@@ -39,13 +39,14 @@ pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Res
             ui.object(&json!(order));
             ui.say(row(order));
         }
+        found |= !page.orders.is_empty();
         left = left.saturating_sub(u32::try_from(page.orders.len().max(1)).unwrap_or(u32::MAX));
         cursor = page.next_cursor;
         if cursor.is_none() || ui.closed().is_cancelled() {
             break;
         }
     }
-    if left == limit {
+    if !found && limit > 0 {
         ui.note(none(minutes));
     }
     Ok(ExitCode::SUCCESS)

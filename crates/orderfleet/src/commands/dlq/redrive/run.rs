@@ -207,10 +207,11 @@ impl<'a> Run<'a> {
         let sent = self.sent.len();
         let done = sent - self.failed - self.waiting;
         let ui = &self.context.ui;
+        let refused = if self.refused > 0 { format!("; {} refused", self.refused) } else { String::new() };
         match patience {
-            None => ui.say(format_args!("{} put back.", letters(sent))),
+            None => ui.say(format_args!("{} put back{refused}.", letters(sent))),
             Some(_) => ui.say(format_args!(
-                "{} put back: {done} handled, {} given up again, {} waiting.",
+                "{} put back: {done} handled, {} given up again, {} waiting{refused}.",
                 letters(sent),
                 self.failed,
                 self.waiting
