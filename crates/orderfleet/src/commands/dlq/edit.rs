@@ -64,6 +64,15 @@ pub(super) fn check(old: &[u8], body: &[u8], consumer: &str) -> anyhow::Result<(
     Ok(())
 }
 
+/// Keeps what was written in an editor if it is refused: nobody likes to type it again.
+pub(super) fn keep_refused(checked: anyhow::Result<()>, body: &[u8]) -> anyhow::Result<()> {
+    let Err(why) = checked else { return Ok(()) };
+    let mut file = tempfile::Builder::new().prefix("letter-").suffix(".json").tempfile()?;
+    file.write_all(body)?;
+    let (_, path) = file.keep().context("what you wrote cannot be kept")?;
+    Err(why.context(format!("nothing was put back; mend what you wrote with --edit-with {}", path.display())))
+}
+
 /// Reads an event of any type that somebody acts on.
 fn decode(raw: &RawEnvelope<'_>) -> Result<(), DecodeError> {
     match raw.kind.split('.').next() {
@@ -81,6 +90,16 @@ mod tests {
 
     const CREATED: &[u8] = include_bytes!("../../../../events/golden/orders.created.v1.json");
     const RESERVED: &[u8] = include_bytes!("../../../../events/golden/inventory.reserved.v1.json");
+
+    #[test]
+    fn what_is_refused_is_kept() -> anyhow::Result<()> {
+        keep_refused(Ok(()), b"fine")?;
+        let refused = keep_refused(Err(anyhow::anyhow!("no event")), b"typed for long");
+        let text = refused.expect_err("it stays refused").to_string();
+        let path = text.rsplit(' ').next().unwrap_or_default();
+        assert_eq!(std::fs::read(path)?, b"typed for long");
+        Ok(std::fs::remove_file(path)?)
+    }
 
     #[test]
     fn only_events_that_the_consumer_handles_are_put_back() {

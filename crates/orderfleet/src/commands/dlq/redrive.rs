@@ -133,7 +133,12 @@ async fn new_body(args: &Args, desk: &Desk, chosen: &[u64]) -> anyhow::Result<Op
         Some(path) => edit::from_file(path)?,
         None => edit::in_editor(&old).await?,
     };
-    edit::check(&old, &body, &letter.consumer)?;
+    let checked = edit::check(&old, &body, &letter.consumer);
+    if args.edit {
+        edit::keep_refused(checked, &body)?
+    } else {
+        checked?
+    }
     Ok(Some(body))
 }
 
