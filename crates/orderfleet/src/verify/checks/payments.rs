@@ -34,13 +34,14 @@ pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
     findings.result(CheckId::V2, "ledger entries")
 }
 
-/// Money moves only for orders whose stock was set aside.
+/// Money moves only for orders that exist and whose stock was set aside.
 fn known(order: OrderId, life: &Life<'_>, findings: &mut Findings) {
-    if life.reserved.is_empty()
-        && let Some(charge) = life.charges().next()
-    {
-        let ids = [order.to_string(), charge.id.clone()];
+    let Some(charge) = life.charges().next() else { return };
+    let ids = [order.to_string(), charge.id.clone()];
+    if life.reserved.is_empty() {
         findings.broken(ids, "money was taken for an order whose stock was never set aside");
+    } else if life.created.is_empty() {
+        findings.broken(ids, "money was taken for an order that nobody placed");
     }
 }
 

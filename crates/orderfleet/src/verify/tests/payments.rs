@@ -49,6 +49,19 @@ fn money_is_taken_for_reserved_stock_alone() {
 }
 
 #[test]
+fn money_is_taken_for_orders_that_were_placed_alone() {
+    let (mut world, _) = World::busy();
+    let order = world.next_order();
+    world.reserve(order);
+    world.take(order, "ch_9", PRICE);
+    // Other checks find other faults with such an order; the money is a matter of this one.
+    let report = strict(&world.evidence());
+    let of_money =
+        report.checks.iter().filter(|result| result.id == V2).flat_map(|result| &result.violations);
+    assert!(of_money.into_iter().any(|violation| violation.message.contains("nobody placed")), "{report:#?}");
+}
+
+#[test]
 fn an_order_is_charged_once() {
     let (report, order) = tampered(|world, order| world.take(order, "ch_9", PRICE));
     assert_red(&report, V2, &order.to_string(), "charged 2 times");
