@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Turn;
 use crate::{
-    dead_letter::{ATTEMPTS, Cause, DeadLetters, Failure},
+    dead_letter::{Cause, DeadLetters, Failure, attempts_before},
     journal::{
         Decider,
         control::{Control, Place},
@@ -147,8 +147,7 @@ async fn park(
     first_failure: Timestamp,
 ) {
     // Only what was put back was tried before, and says how often.
-    let before = message.headers.get(ATTEMPTS).filter(|_| stream == REDRIVE);
-    let before: u64 = before.and_then(|attempts| attempts.parse().ok()).unwrap_or(0);
+    let before = if stream == REDRIVE { attempts_before(message) } else { 0 };
     let attempts = before.saturating_add(1);
     let failure = Failure { message, stream, consumer, cause, error, attempts, first_failure };
     dead_letters.park(&failure).await;
