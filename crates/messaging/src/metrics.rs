@@ -1,10 +1,16 @@
 //! Every metric of this crate: names, labels and meaning.
 
+use std::time::Duration;
+
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 /// Seconds, from a message's journey on loopback to a gateway's time-out.
 const SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Seconds, from a message that is handled at once to one that waited out a long failure.
+const AGES: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
+];
 /// Messages per commit: powers of about two up to the server's limit for a batch.
 const MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
 
@@ -20,6 +26,7 @@ pub struct Metrics {
     pub(crate) journal_transitions: IntCounterVec,
     pub(crate) failed_ticks: IntCounterVec,
     pub(crate) process_seconds: HistogramVec,
+    message_age: HistogramVec,
     attempts: IntCounterVec,
     pub(crate) in_flight: IntGaugeVec,
     pub(crate) backlog: IntGaugeVec,
@@ -97,6 +104,13 @@ impl Metrics {
                 &["consumer", "outcome"],
                 SECONDS,
             )?,
+            message_age: histogram(
+                "messaging_message_age_seconds",
+                "Age of messages, since their stream stored them, when a consumer is done with them or a journal's \
+                 leader has decided on them, by consumer or journal",
+                &["consumer"],
+                AGES,
+            )?,
             attempts: counter(
                 "worker_attempts_total",
                 "Attempts at messages, by consumer and how they ended: done, failed (counts towards the \
@@ -116,6 +130,11 @@ impl Metrics {
                 &["service", "cause"],
             )?,
         })
+    }
+
+    /// Notes how old a message was when it was handled.
+    pub(crate) fn handled(&self, consumer: &str, age: Duration) {
+        self.message_age.with_label_values(&[consumer]).observe(age.as_secs_f64());
     }
 
     /// Counts an attempt of a worker by how it ended.
