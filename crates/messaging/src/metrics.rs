@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
+use crate::log::PublishError;
+
 /// Seconds, from a message's journey on loopback to a gateway's time-out.
 const SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -20,6 +22,7 @@ pub struct Metrics {
     pub(crate) commit_size: HistogramVec,
     pub(crate) commit_seconds: HistogramVec,
     pub(crate) publish_retries: IntCounterVec,
+    publish_refusals: IntCounterVec,
     pub(crate) journal_leader: IntGaugeVec,
     pub(crate) journal_epoch: IntGaugeVec,
     pub(crate) journal_sequence: IntGaugeVec,
@@ -72,6 +75,11 @@ impl Metrics {
                 "messaging_publish_retries_total",
                 "Publishes sent again because no definite answer came, by stream",
                 &["stream"],
+            )?,
+            publish_refusals: counter(
+                "messaging_publish_refusals_total",
+                "Publishes that the broker refused, by stream and reason: full (the stream or the disk), refused",
+                &["stream", "reason"],
             )?,
             journal_leader: gauge(
                 "journal_leader",
@@ -130,6 +138,17 @@ impl Metrics {
                 &["service", "cause"],
             )?,
         })
+    }
+
+    /// Counts a publish by why the broker would not store it, if that is what the error says.
+    pub(crate) fn refused(&self, stream: &str, error: &PublishError) {
+        let reason = match error {
+            PublishError::Full => "full",
+            PublishError::Refused(_) => "refused",
+            // No answer, or one that tells what is stored already.
+            PublishError::Unknown(_) | PublishError::WrongLastSequence | PublishError::DuplicateInBatch => return,
+        };
+        self.publish_refusals.with_label_values(&[stream, reason]).inc();
     }
 
     /// Notes how old a message was when it was handled.
