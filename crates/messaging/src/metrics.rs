@@ -140,6 +140,15 @@ impl Metrics {
         })
     }
 
+    /// Shows as 0 what is counted of a stream that is written to: of a counter that is born with its first event, the
+    /// event is not seen as an increase.
+    pub(crate) fn written_to(&self, stream: &str) {
+        self.publish_retries.with_label_values(&[stream]);
+        for reason in ["full", "refused"] {
+            self.publish_refusals.with_label_values(&[stream, reason]);
+        }
+    }
+
     /// Counts a publish by why the broker would not store it, if that is what the error says.
     pub(crate) fn refused(&self, stream: &str, error: &PublishError) {
         let reason = match error {
