@@ -21,4 +21,5 @@ if ! cat requirements.txt package-lock.json | cmp --silent - "$stamp"; then
     cat requirements.txt package-lock.json >"$stamp"
 fi
 
+export PYTHONDONTWRITEBYTECODE=1
 exec "$tools/venv/bin/python" -m pytest -p no:cacheprovider "$@"
