@@ -10,7 +10,7 @@ from tools import CHART, ROOT, kustomized, rendered
 
 #: What every process has: itself, the broker, and how a journal is kept.
 PROCESS = ["crates/runtime/src/config.rs"]
-BROKER = ["crates/service/src/settings.rs"]
+BROKER = sorted(str(file.relative_to(ROOT)) for file in (ROOT / "crates/service/src").glob("*.rs"))
 ENV = re.compile(r'\benv = "(\w+)"')
 #: Standard variables of OpenTelemetry's own library, which no option stands for.
 OF_OTHERS = {"OTEL_RESOURCE_ATTRIBUTES"}

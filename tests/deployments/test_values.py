@@ -55,6 +55,7 @@ TYPOS = [
     ("nats/auth/method", "token", "method"),
     ("nats/auth/password", "hunter2", "password"),
     ("nats/url", "nats.example:4222", "url"),
+    ("nats/url", "nats://order-service:hunter2@nats:4222", "url"),
     ("nats/monitoringEndpoint", "http://nats:8222", "monitoringEndpoint"),
     ("gateway/url", "cards.example", "url"),
     ("telemetry/sampler", "always", "sampler"),
@@ -82,6 +83,7 @@ CONTRADICTIONS = [
     (nested("services/payment-service/autoscaling/kind", "keda"), "monitoringEndpoint"),
     (nested("defaults/autoscaling/kind", "hpa"), "autoscaling is for"),
     (nested("services/audit-service/persistence/enabled", False), "has to outlive"),
+    (nested("nats/tls/enabled", True), "nothing asks for TLS"),
 ]
 
 
@@ -107,6 +109,7 @@ def test_what_is_just_enough_is_taken():
         nested("services/payment-service/settings/GATEWAY_TIMEOUT", 24),
         nested("services/payment-service/autoscaling", {"minReplicas": 3, "maxReplicas": 3}),
         nested("services/order-service/pdb/minAvailable", "50%"),
+        nested("nats", {"url": "tls://nats:4222", "tls": {"enabled": True}}),
     ):
         HELMS["helm3"](merged(GATEWAY, values))
 

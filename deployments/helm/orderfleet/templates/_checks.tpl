@@ -4,6 +4,11 @@
 {{- if not (include "orderfleet.gatewayUrl" .) }}
 {{- fail "gateway.url is empty: payment-service needs a card gateway (gatewaySim.enabled=true brings a simulator, quickstart=true a whole fleet)" }}
 {{- end }}
+{{- with $values.nats }}
+{{- if and .tls.enabled (not (or .tls.caSecret .tls.clientSecret .tls.first (hasPrefix "tls://" .url))) }}
+{{- fail "nats.tls.enabled: nothing asks for TLS; begin nats.url with tls://, or name a caSecret" }}
+{{- end }}
+{{- end }}
 {{- range $name := include "orderfleet.components" . | fromJsonArray }}
 {{- $c := include "orderfleet.component" (dict "root" $ "name" $name) | fromJson }}
 {{- if lt (int $c.grace) (int $c.stop) }}
