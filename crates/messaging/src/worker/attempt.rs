@@ -56,6 +56,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         attempts.begun = true;
         let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
+        self.note_survived(delivery, attempts).await;
         drop(turn);
         let durable = self.config.consumer.durable;
         match ended {
