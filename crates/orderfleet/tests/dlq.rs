@@ -60,6 +60,25 @@ async fn whoever_does_not_say_which_or_that_they_are_sure_is_taught() {
 }
 
 #[tokio::test]
+async fn a_mistyped_cause_is_wrong_usage_and_a_right_one_without_letters_is_not() {
+    let desk = Desk::with_letters(1).await;
+    let discard = ["discard", "--yes", "--reason", "no matter"];
+    for command in [&["list"][..], &["group"], &["redrive", "--yes"], &["redrive", "--dry-run"], &discard] {
+        let slip = desk.dlq(&[command, &["--cause", "exausted"]].concat()).await;
+        assert_eq!(slip.code, 2, "{command:?}: {}", slip.said);
+        assert!(slip.said.contains("there are crashed, exhausted, foreign,"), "{command:?}: {}", slip.said);
+        let none = desk.dlq(&[command, &["--cause", "panicked"]].concat()).await;
+        assert_eq!(none.code, 0, "{command:?}: {}", none.said);
+    }
+    let slip = desk.dlq(&["redrive", "--service", "payments-service", "--yes"]).await;
+    assert!(slip.code == 2 && slip.said.contains("payment-service"), "{}", slip.said);
+    let none = desk.for_people(&["redrive", "--service", "order-service", "--yes"]).await;
+    let told = "there is nothing to put back: no open letter fits";
+    assert!(none.code == 0 && none.said.contains(told), "{}", none.said);
+    assert_eq!((desk.last("REDRIVE").await, desk.last("DEAD_LETTERS").await), (0, 1), "nothing was changed");
+}
+
+#[tokio::test]
 async fn what_is_put_back_is_handled_told_and_not_chosen_again() {
     let desk = Desk::with_letters(3).await;
     let _worker = desk.worker(&[]);

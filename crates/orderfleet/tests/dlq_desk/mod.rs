@@ -96,20 +96,31 @@ impl Desk {
         Self::finished(self.start(words)).await
     }
 
+    /// Runs `dlq` for people.
+    pub(crate) async fn for_people(&self, words: &[&str]) -> Said {
+        let output = self.command(words).spawn().unwrap().wait_with_output().await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        Said { code: output.status.code().unwrap(), objects: Vec::new(), said }
+    }
+
     /// Starts `dlq` for programs.
     pub(crate) fn start(&self, words: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_orderfleet"))
+        self.command(words).arg("--json").spawn().unwrap()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orderfleet"));
+        command
             .arg("dlq")
             .args(words)
-            .args(["--json", "--nats-url", &self.broker.url()])
+            .args(["--nats-url", &self.broker.url()])
             .env("USER", "alice")
             .env("VISUAL", self.editor.path().join("editor"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
+            .kill_on_drop(true);
+        command
     }
 
     /// Waits for its end.

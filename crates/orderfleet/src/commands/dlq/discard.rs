@@ -37,7 +37,7 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
     args.selection.tell_settled(&desk.book, wanted, "--again discards it, if it was put back", ui);
     let chosen: Vec<u64> = args.selection.of(&desk.book, wanted).iter().map(|entry| entry.sequence).collect();
     if chosen.is_empty() {
-        ui.note("there is nothing to discard");
+        ui.note(format_args!("there is nothing to discard: {}", words::none_fits(args.again)));
         return Ok(ExitCode::SUCCESS);
     }
     let question = format!("Discard {}?", words::letters(chosen.len()));

@@ -33,7 +33,7 @@ struct Group {
 pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
     let desk = Desk::open(nats_url).await?;
     let mut groups = BTreeMap::<Key, Group>::new();
-    for entry in args.view.of(&desk.book) {
+    for entry in args.view.of(&desk.book)? {
         let letter = &entry.letter.letter;
         let error = without_particulars(&letter.error);
         let key = (letter.service.clone(), letter.consumer.clone(), letter.cause.clone(), error);

@@ -84,7 +84,8 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
     }
     let chosen = chosen(&args, &desk, context)?;
     if chosen.is_empty() {
-        context.ui.note("there is nothing to put back");
+        let fits = words::none_fits(args.again);
+        context.ui.note(format_args!("there is nothing to put back: {fits}"));
         return Ok(ExitCode::SUCCESS);
     }
     let body = context.unless_stopped(new_body(&args, &desk, &chosen)).await?;
