@@ -126,6 +126,39 @@ async fn a_canary_that_fails_stops_the_others() {
 }
 
 #[tokio::test]
+async fn what_came_back_from_a_journal_goes_back_as_the_letter_it_came_back_as() {
+    let desk = Desk::with_letters(0).await;
+    desk.park("ORDERS", "REQUESTS", "undecodable", "no event").await;
+    assert_eq!(desk.dlq(&["redrive", "--id", "1", "--yes", "--no-wait"]).await.code, 0);
+    let back = desk.park_again("ORDERS", 1).await.to_string();
+    // A journal passes over what it has given up under another name.
+    desk.reach("ORDERS", 2).await;
+    for words in [&["--yes"][..], &["--yes", "--no-wait"], &["--dry-run"]] {
+        let again = desk.dlq(&[&["redrive", "--id", "1", "--again"], words].concat()).await;
+        assert_eq!((again.code, again.actions("refused")), (1, vec!["1".to_owned()]), "{}", again.said);
+        assert_eq!(again.values("new_letter"), [back.as_str()]);
+        assert!(again.said.contains(&format!("it came back as letter {back}")), "{}", again.said);
+    }
+    assert_eq!(desk.last("REDRIVE").await, 1, "nothing was put back");
+    let newest = desk.dlq(&["redrive", "--id", &back, "--yes"]).await;
+    assert_eq!((newest.code, newest.actions("handled")), (0, vec![back]), "{}", newest.said);
+}
+
+#[tokio::test]
+async fn what_comes_back_while_it_is_put_back_again_is_not_told_as_handled() {
+    let desk = Desk::with_letters(0).await;
+    desk.park("ORDERS", "REQUESTS", "undecodable", "no event").await;
+    assert_eq!(desk.dlq(&["redrive", "--id", "1", "--yes", "--no-wait"]).await.code, 0);
+    let again = desk.start(&["redrive", "--id", "1", "--yes", "--again"]);
+    eventually(SOON, "it is put back again", async || (desk.last("REDRIVE").await == 2).then_some(())).await;
+    let back = desk.park_again("ORDERS", 1).await.to_string();
+    desk.reach("ORDERS", 2).await;
+    let told = Desk::finished(again).await;
+    assert_eq!((told.code, told.actions("failed_again")), (1, vec!["1".to_owned()]), "{}", told.said);
+    assert_eq!(told.objects.last().map(|last| last["new_letter"].to_string()), Some(back));
+}
+
+#[tokio::test]
 async fn a_run_that_died_before_it_told_is_told_by_the_next_and_puts_nothing_back_twice() {
     let desk = Desk::with_letters(1).await;
     let letter = desk.all("DEAD_LETTERS").await.remove(0);

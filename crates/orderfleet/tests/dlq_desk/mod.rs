@@ -7,7 +7,7 @@ use std::{
 
 use messaging::{
     dead_letter::{self, redrive},
-    headers::{Headers, MSG_ID},
+    headers::{Headers, MSG_ID, POSITIONS},
     jetstream::{ConnectOptions, JetStream},
     log::{Consumer, Delivery, Log, Message, Stored},
     topology::{self, TopologyOptions},
@@ -65,6 +65,21 @@ impl Desk {
         let sequence = self.log.publish(&message, None).await.unwrap().sequence;
         let letter = letter(consumer, stream, sequence, cause, body);
         self.log.publish(&letter, None).await.unwrap();
+    }
+
+    /// Stores a letter about a message that was put back; gives its number.
+    pub(crate) async fn park_again(&self, consumer: &str, redrive: u64) -> u64 {
+        let letter = letter(consumer, "REDRIVE", redrive, "undecodable", "no event");
+        self.log.publish(&letter, None).await.unwrap().sequence
+    }
+
+    /// A journal has read so far in REDRIVE.
+    pub(crate) async fn reach(&self, journal: &str, redrive: u64) {
+        let mut headers = Headers::new();
+        headers.set(POSITIONS, format!("REDRIVE={redrive}"));
+        let subject = format!("{}.control", journal.to_lowercase());
+        let message = Message { subject, headers, payload: "no control".into() };
+        self.log.publish(&message, None).await.unwrap();
     }
 
     /// Stores a letter without the body of its message.
