@@ -90,9 +90,9 @@ impl Collector {
         self.evidence.stock = self.list_stock().await?;
         self.look_at_streams().await?;
         ledger::extend(&self.gateway, &mut self.evidence.ledger, &self.listener).await?;
-        let (streams, audit) = (&self.evidence.streams, &mut self.evidence.audit);
-        trail::catch_up(&self.audit, streams, deadline).await?;
-        trail::extend(&self.audit, streams, &mut audit.streams, &self.listener).await?;
+        let (parts, audit) = (trail::parts(&self.evidence), &mut self.evidence.audit);
+        trail::catch_up(&self.audit, &parts, deadline).await?;
+        trail::extend(&self.audit, parts, &mut audit.streams, &self.listener).await?;
         if !self.proved {
             audit.flaws = trail::flaws(&self.audit, &self.listener).await?;
             self.proved = true;
