@@ -167,9 +167,9 @@ impl<L> LetterBook<L> {
     #[must_use]
     pub fn came_back(&self, letter: u64) -> Option<Entry<'_, L>> {
         let next = |entry: &Entry<'_, L>| {
-            let failures = entry.attempts.keys().filter_map(|redrive| self.failure(*redrive));
+            let mut failures = entry.attempts.keys().rev().filter_map(|redrive| self.failure(*redrive));
             // A message is put back after its letter was written, so this comes to an end.
-            failures.filter(|failure| failure.sequence > entry.sequence).last()
+            failures.find(|failure| failure.sequence > entry.sequence)
         };
         let mut newest = next(&self.entry(letter)?)?;
         while let Some(newer) = next(&newest) {

@@ -50,6 +50,8 @@ pub struct Options {
 /// How far verifying has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
+    /// The broker does not answer at once.
+    Connecting,
     /// Messages of the streams are read.
     Reading {
         /// So many of those that this look finds.

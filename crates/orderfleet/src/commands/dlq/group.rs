@@ -31,7 +31,7 @@ struct Group {
 
 /// Counts the letters.
 pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(nats_url).await?;
+    let desk = Desk::open(nats_url, ui).await?;
     let mut groups = BTreeMap::<Key, Group>::new();
     for entry in args.view.of(&desk.book)? {
         let letter = &entry.letter.letter;

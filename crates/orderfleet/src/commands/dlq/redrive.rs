@@ -78,7 +78,7 @@ pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow
         Err(_unnamed) if args.dry_run => "OPERATOR".to_owned(),
         operator => operator?,
     };
-    let mut desk = context.unless_stopped(Desk::open(nats_url)).await?;
+    let mut desk = context.unless_stopped(Desk::open(nats_url, &context.ui)).await?;
     if !args.dry_run {
         context.unless_stopped(send::tell_what_was_left_untold(&desk)).await?;
     }

@@ -28,6 +28,7 @@ use super::{
 use crate::{
     broker,
     client::{self, AuditClient, CallError, Endpoint, StockClient, StockLevel},
+    slow::unless_quick,
 };
 
 /// How long a service that does not answer is asked again.
@@ -63,7 +64,7 @@ impl Collector {
             gateway: Endpoint::new(gateway_url).context("the card gateway")?,
             audit: AuditClient::new(audit_url).context("audit-service")?,
             stock: StockClient::new(inventory_url).context("inventory-service")?,
-            js: broker::connect(nats_url, "verify").await?,
+            js: unless_quick(broker::connect(nats_url, "verify"), || listener(Progress::Connecting)).await?,
             listener,
             evidence: Evidence::default(),
             letters: Letters::default(),
