@@ -59,6 +59,18 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Undecodable,
+        Self::Rejected,
+        Self::Exhausted,
+        Self::Panicked,
+        Self::Crashed,
+        Self::MaxDeliveries,
+        Self::Terminated,
+        Self::Foreign,
+    ];
+
     /// The spelling in headers and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

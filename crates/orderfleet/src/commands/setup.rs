@@ -55,7 +55,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
 }
 
 async fn set_up(args: Args, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let outcome = Outcome::of(args).await?;
+    let outcome = Outcome::of(args, ui).await?;
     for change in &outcome.changes {
         ui.object(&as_json(change, outcome.done));
         as_text(change, outcome.done).into_iter().for_each(|line| ui.say(line));
@@ -72,8 +72,9 @@ struct Outcome {
 }
 
 impl Outcome {
-    async fn of(args: Args) -> anyhow::Result<Self> {
-        let js = broker::connect(&args.broker.nats_url, "setup").await?;
+    async fn of(args: Args, ui: &Ui) -> anyhow::Result<Self> {
+        let url = &args.broker.nats_url;
+        let js = ui.patiently(format_args!("the broker at {url}"), broker::connect(url, "setup")).await?;
         let defaults = TopologyOptions::default();
         let options = TopologyOptions {
             replicas: args.replicas,
@@ -166,7 +167,7 @@ fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::parsed;
+    use crate::{cli::Color, commands::parsed};
 
     #[test]
     fn measures_are_understood_or_explained() -> Result<(), clap::Error> {
@@ -208,7 +209,7 @@ mod tests {
         let url = broker.url();
         let set_up = async |words: &[&str]| {
             let words = [&["--nats-url", &url, "--max-bytes", "64MiB"], words].concat();
-            let outcome = Outcome::of(parsed(&words)?).await?;
+            let outcome = Outcome::of(parsed(&words)?, &Ui::new(false, Color::Never)).await?;
             anyhow::Ok((outcome.is_good(), outcome.summary()))
         };
         let all = topology_size();

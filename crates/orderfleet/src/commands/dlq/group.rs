@@ -31,9 +31,9 @@ struct Group {
 
 /// Counts the letters.
 pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(nats_url).await?;
+    let desk = Desk::open(nats_url, ui).await?;
     let mut groups = BTreeMap::<Key, Group>::new();
-    for entry in args.view.of(&desk.book) {
+    for entry in args.view.of(&desk.book)? {
         let letter = &entry.letter.letter;
         let error = without_particulars(&letter.error);
         let key = (letter.service.clone(), letter.consumer.clone(), letter.cause.clone(), error);

@@ -20,8 +20,8 @@ pub(super) struct Args {
 
 /// Lists the letters.
 pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(nats_url).await?;
-    let entries = args.view.of(&desk.book);
+    let desk = Desk::open(nats_url, ui).await?;
+    let entries = args.view.of(&desk.book)?;
     let limit = args.limit.unwrap_or(usize::MAX);
     for entry in entries.iter().take(limit) {
         if ui.closed().is_cancelled() {

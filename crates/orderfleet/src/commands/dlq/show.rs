@@ -27,7 +27,7 @@ pub(super) struct Args {
 
 /// Shows each letter.
 pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(nats_url).await?;
+    let desk = Desk::open(nats_url, ui).await?;
     let mut code = ExitCode::SUCCESS;
     for id in &args.ids {
         let entries: Vec<_> = desk.book.entries().filter(|entry| id.names(entry)).collect();
