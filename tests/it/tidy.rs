@@ -215,12 +215,32 @@ fn nothing_is_left_over() {
     for (name, text) in sources() {
         offences
             .extend(banned.iter().filter(|mark| text.contains(**mark)).map(|mark| format!("{name}: {mark}")));
-        let is_test = name.starts_with("tests/") || name.contains("/tests/");
-        if is_test && text.contains("\u{73}leep(") {
+        if sleeps(&name, &text) {
             offences.push(format!("{name} sleeps; wait for a condition with a deadline"));
         }
     }
     fail_if_any("left over", &offences);
+}
+
+/// Whether a test waits for time to pass that does pass.
+fn sleeps(name: &str, text: &str) -> bool {
+    let only_tests = name.starts_with("tests/") || name.contains("/tests/") || name.ends_with("/tests.rs");
+    let tests = if only_tests { text } else { &text[production(text).len()..] };
+    tests.contains("\u{73}leep(") && !tests.contains("start_paused")
+}
+
+#[test]
+fn a_test_that_sleeps_is_found_wherever_it_stands() {
+    let (sleep, paused) = ("\u{73}leep(LONG)", "#[tokio::test(start_paused = true)]");
+    for name in
+        ["tests/it/flow.rs", "crates/a/tests/it/b.rs", "crates/a/src/b/tests.rs", "services/a/src/tests/b.rs"]
+    {
+        assert!(sleeps(name, sleep), "{name}");
+        assert!(!sleeps(name, &format!("{paused} {sleep}")), "{name}");
+    }
+    let module = format!("fn code() {{ {sleep} }}\n#[cfg(test)]\nmod tests {{ {sleep} }}");
+    assert!(sleeps("crates/a/src/b.rs", &module));
+    assert!(!sleeps("crates/a/src/b.rs", &format!("{paused} fn code() {{ {sleep} }}")));
 }
 
 #[test]
