@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use self::meetings::Meetings;
 use crate::log::{Ack, Attempts, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
 
-pub(crate) use attempts::STREAM as ATTEMPTS_STREAM;
+pub(crate) use attempts::{STREAM as ATTEMPTS_STREAM, SUBJECTS as ATTEMPTS_SUBJECTS};
 pub use connect::{ConnectError, ConnectOptions};
 pub use consumer::JetStreamConsumer;
 pub use delivery::JetStreamDelivery;
