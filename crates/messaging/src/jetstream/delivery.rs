@@ -18,11 +18,11 @@ pub struct JetStreamDelivery {
 }
 
 impl JetStreamDelivery {
-    /// `old` is the last sequence that may have been handed out over an earlier connection.
+    /// `high_water` is the last sequence that may have been handed out over an earlier connection.
     pub(super) fn new(
         js: &JetStream,
         stream: &str,
-        old: u64,
+        high_water: u64,
         message: async_nats::Message,
     ) -> Result<Self, Unavailable> {
         let message = jetstream::Message { message, context: js.context.clone() };
@@ -33,7 +33,7 @@ impl JetStreamDelivery {
         let info = DeliveryInfo {
             stream: stream.to_owned(),
             deliveries,
-            is_first: deliveries == 1 && sequence > old,
+            is_first: deliveries == 1 && sequence > high_water,
             backlog: info.pending,
             message: stored(message, sequence, at),
         };
