@@ -52,8 +52,8 @@ pub(super) enum Led {
     TickBroke,
 }
 
-/// A leader's turn.
-struct Turn<'a, L, D: Decider> {
+/// The journal's active writer, until it loses the journal or hands it over.
+struct Leader<'a, L, D: Decider> {
     journal: &'a mut Journal<L, D>,
     /// The state with everything decided, committed or not.
     folded: Folded<D::State>,
@@ -88,7 +88,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let (committed, positions) = (folded.sequence, folded.positions.clone());
         let clock = BrokerClock::ask(self.log.clone(), self.config.stream, committed);
         let look = look(self.log.clone(), self.config.stream);
-        let mut turn = Turn {
+        let mut leader = Leader {
             journal: self,
             folded,
             committed,
@@ -108,13 +108,13 @@ impl<L: Log, D: Decider> Journal<L, D> {
             snapshot_sequence: committed,
             snapshots: JoinSet::new(),
         };
-        let led = turn.run(stop).await;
-        turn.report(Role::Following);
+        let led = leader.run(stop).await;
+        leader.report(Role::Following);
         led
     }
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     async fn run(&mut self, stop: &CancellationToken) -> Led {
         let config = self.journal.config.clone();
         let decider = self.journal.shared_decider();
