@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, info_span, warn};
 
-use super::{Handler, Received, Shared, attempt::Next, in_hand::Held, recall::Recalled};
+use super::{Handler, Received, Shared, attempt::Next, in_hand::InHandGuard, recall::Recalled};
 use crate::{
     dead_letter::{self, Cause, Failure, chain},
     log::{Attempts, Delivery, Log, Unavailable},
@@ -45,7 +45,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         let durable = self.config.consumer.durable;
         let backlog = i64::try_from(delivery.backlog()).unwrap_or(i64::MAX);
         self.metrics.backlog.with_label_values(&[durable]).set(backlog);
-        let Some(_held) = self.hold(delivery) else { return };
+        let Some(_held) = self.take_in_hand(delivery) else { return };
         let started = Instant::now();
         let verdict = tokio::select! {
             verdict = self.settle(delivery, stop, abandon) => verdict,
@@ -58,7 +58,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
     }
 
     /// Takes the message in hand until what is returned is dropped; `None` if it is already.
-    pub(super) fn hold(&self, delivery: &impl Delivery) -> Option<Held<'_>> {
+    pub(super) fn take_in_hand(&self, delivery: &impl Delivery) -> Option<InHandGuard<'_>> {
         let in_flight = self.metrics.in_flight.with_label_values(&[self.config.consumer.durable]);
         self.in_hand.take(delivery, in_flight)
     }

@@ -94,7 +94,7 @@ impl<L: Log, H: Handler> Worker<L, H> {
         let Some(consumer) = self.consumer.take() else { return };
         let rest = consumer.leave().await;
         let back = rest.iter().map(async |delivery| {
-            if let Some(_held) = self.shared.hold(delivery) {
+            if let Some(_held) = self.shared.take_in_hand(delivery) {
                 self.shared.hand_back_unread(delivery).await;
             }
         });
