@@ -10,6 +10,8 @@ use crate::{
 
 /// The stream behind the bucket `worker-attempts`; `topology` creates it.
 pub(crate) const STREAM: &str = "KV_worker-attempts";
+/// What it stores.
+pub(crate) const SUBJECTS: &str = "$KV.worker-attempts.>";
 
 /// `$KV.worker-attempts.payment-charge.12345`: durable names are unique in the fleet.
 fn subject(durable: &str, sequence: u64) -> String {

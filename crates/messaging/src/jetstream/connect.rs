@@ -6,7 +6,7 @@ use async_nats::{Event, ServerAddr, jetstream};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::{JetStream, REQUEST_TIMEOUT, meetings::Meetings};
+use super::{JetStream, REQUEST_TIMEOUT, high_water::HighWaterMarks};
 
 /// Where the broker is, and who we are to it.
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ impl JetStream {
             .map_err(|error| ConnectError::Setup(error.to_string()))?;
         let context =
             jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, context, connected: watching, meetings: Meetings::default() })
+        Ok(Self { client, context, connected: watching, high_water: HighWaterMarks::default() })
     }
 }
 

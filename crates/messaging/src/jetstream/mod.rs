@@ -4,7 +4,7 @@ mod attempts;
 mod connect;
 mod consumer;
 mod delivery;
-mod meetings;
+mod high_water;
 mod publish;
 mod reader;
 mod settled;
@@ -16,10 +16,10 @@ use async_nats::{Client, connection::State, jetstream::Context};
 use events::Timestamp;
 use tokio::sync::watch;
 
-use self::meetings::Meetings;
+use self::high_water::HighWaterMarks;
 use crate::log::{Ack, Attempts, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
 
-pub(crate) use attempts::STREAM as ATTEMPTS_STREAM;
+pub(crate) use attempts::{STREAM as ATTEMPTS_STREAM, SUBJECTS as ATTEMPTS_SUBJECTS};
 pub use connect::{ConnectError, ConnectOptions};
 pub use consumer::JetStreamConsumer;
 pub use delivery::JetStreamDelivery;
@@ -35,7 +35,7 @@ pub struct JetStream {
     pub(crate) client: Client,
     pub(crate) context: Context,
     connected: watch::Receiver<bool>,
-    meetings: Meetings,
+    high_water: HighWaterMarks,
 }
 
 impl JetStream {
