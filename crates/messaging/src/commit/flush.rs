@@ -149,7 +149,12 @@ impl<L: Log> Sender<L> {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }
-                definite => return definite,
+                definite => {
+                    if let Err(error) = &definite {
+                        self.metrics.refused(self.stream, error);
+                    }
+                    return definite;
+                }
             }
         }
     }

@@ -57,6 +57,7 @@ pub(super) async fn commit<L: Log>(
                 refusal @ (PublishError::Full | PublishError::Refused(_) | PublishError::DuplicateInBatch),
             ) => {
                 error!(journal, %refusal, "the journal cannot be written; nothing moves until it can");
+                metrics.refused(journal, &refusal);
                 pause = LAST_PAUSE;
             }
         }

@@ -191,6 +191,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
                         (Causation { name: &name, id, at }, (kind.as_str(), aggregate.as_str()));
                     let decided = self.tentative(decider).decide(&input, &cause, &trace, about);
                     self.take_note(place, id, original, decided)?;
+                    self.note_age(at);
                 }
             }
         }

@@ -55,6 +55,10 @@ impl<L: Log, H: Handler> Shared<L, H> {
             .process_seconds
             .with_label_values(&[durable, verdict.as_str()])
             .observe(started.elapsed().as_secs_f64());
+        if !matches!(settled, Settled::HandedBack) {
+            let age = (self.config.clock)().since(delivery.message().timestamp);
+            self.metrics.handled(durable, age);
+        }
     }
 
     /// Takes the message in hand until what is returned is dropped; `None` if it is already.

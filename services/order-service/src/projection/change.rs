@@ -144,6 +144,16 @@ impl Fact {
             Self::Refunded(refunded) => refunded.order_id,
         }
     }
+
+    /// The outcome of its order that it is; `None` if it is none.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&'static str> {
+        match self {
+            Self::Confirmed(_) => Some("confirmed"),
+            Self::Cancelled(_) => Some("cancelled"),
+            Self::Created(_) | Self::Reserved(_) | Self::RefundRequested(_) | Self::Refunded(_) => None,
+        }
+    }
 }
 
 impl Change {

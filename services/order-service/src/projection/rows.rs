@@ -1,9 +1,13 @@
 //! The tables of the read model, and how changes get into them.
 
-use events::OrderId;
-use projection::{Insert, Migration, Tx};
+use std::collections::HashMap;
 
-use super::change::Change;
+use events::{OrderId, Timestamp};
+use projection::{Insert, Migration, Tx};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::change::{Change, Stage};
+use crate::read_model::{LOOK_UP, parse, places};
 
 /// A row whose `place` is null holds what came in advance of `orders.created`; it is not shown.
 pub(super) const SCHEMA: &[Migration] = &[FIRST, OPEN, REFUNDS];
@@ -104,6 +108,29 @@ async fn newly_refunded(tx: &mut Tx, order_id: OrderId, change: &Change) -> Resu
         }
     }
     Ok(sum)
+}
+
+/// When those of the orders were created that have no outcome yet.
+pub(super) async fn open_since(
+    tx: &mut Tx,
+    order_ids: &[OrderId],
+) -> Result<HashMap<OrderId, Timestamp>, sqlx::Error> {
+    let mut open = HashMap::new();
+    for some in order_ids.chunks(LOOK_UP) {
+        let sql = format!(
+            "SELECT order_id, created_at FROM orders \
+             WHERE stage < {} AND created_at IS NOT NULL AND order_id IN ({})",
+            Stage::Confirmed.number(),
+            places(some.len())
+        );
+        let query = some
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, order_id| query.bind(order_id.to_string()));
+        for row in query.fetch_all(&mut *tx).await? {
+            open.insert(parse(&row, 0)?, Timestamp(row.try_get(1)?));
+        }
+    }
+    Ok(open)
 }
 
 /// Remembers up to where a stream is reflected; never goes back.

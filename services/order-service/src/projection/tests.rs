@@ -67,14 +67,12 @@ impl Rig {
     }
 
     async fn push_with<D: EventData>(&self, stream: &str, data: &D, headers: Headers) {
-        // Time goes on with every event, wherever it is stored.
-        let events: u64 = [ORDERS, INVENTORY, PAYMENTS].map(|def| self.streams.last(def.name)).iter().sum();
         let envelope = Envelope {
             id: uuid::Uuid::nil(),
             kind: Cow::Borrowed(D::TYPE),
             version: D::VERSION,
             aggregate_id: Cow::Owned(data.aggregate_id()),
-            timestamp: at(i64::try_from(events).unwrap()),
+            timestamp: self.now(),
             trace_id: TRACE,
             causation_id: uuid::Uuid::nil(),
             data,
@@ -82,9 +80,15 @@ impl Rig {
         self.push_raw(stream, D::TYPE, envelope.to_body(), headers).await;
     }
 
+    /// Time goes on with every event, wherever it is stored.
+    fn now(&self) -> Timestamp {
+        let events: u64 = [ORDERS, INVENTORY, PAYMENTS].map(|def| self.streams.last(def.name)).iter().sum();
+        at(i64::try_from(events).unwrap())
+    }
+
     async fn push_raw(&self, stream: &str, subject: &str, payload: Vec<u8>, headers: Headers) {
         let (subject, payload) = (subject.to_owned(), payload.into());
-        let message = Stored { sequence: 0, timestamp: at(0), subject, headers, payload };
+        let message = Stored { sequence: 0, timestamp: self.now(), subject, headers, payload };
         let sequence = self.streams.push(stream, message);
         let applied = tokio::time::timeout(SOON, self.handle.passed(stream, sequence)).await;
         assert_eq!(applied, Ok(true), "{stream} {sequence} was applied");
@@ -92,6 +96,18 @@ impl Rig {
 
     async fn order(&self, id: u128) -> Option<Order> {
         self.orders.find(order(id)).await.unwrap()
+    }
+
+    /// How many orders came to an outcome, and how many seconds they took altogether.
+    fn completed(&self, outcome: &str) -> (u64, f64) {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == "order_completion_duration_seconds");
+        let mut metrics = family.into_iter().flat_map(|family| family.get_metric());
+        let metric = metrics.find(|metric| metric.get_label()[0].value() == outcome);
+        metric.map_or((0, 0.0), |metric| {
+            let histogram = metric.get_histogram();
+            (histogram.get_sample_count(), histogram.get_sample_sum())
+        })
     }
 
     async fn stop(mut self) {
@@ -286,6 +302,25 @@ async fn what_cannot_be_read_or_stored_stops_nothing() {
             skipped.map(|family| family.get_metric()[0].get_counter().get_value()) == Some(2.0)
         })
         .await;
+        rig.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn each_order_is_timed_once_until_its_first_outcome_is_stored() {
+    for database in testing::databases().await {
+        let rig = Rig::start(database.url()).await;
+        // Accepted in second 0, confirmed in second 2; that it is cancelled later is no second outcome.
+        rig.push(ORDERS.name, &created(1)).await;
+        rig.push(INVENTORY.name, &reserved(1)).await;
+        rig.push(ORDERS.name, &confirmed(1)).await;
+        rig.push(ORDERS.name, &cancelled(1, "too blue")).await;
+        // Accepted in second 4, cancelled in second 5.
+        rig.push(ORDERS.name, &created(2)).await;
+        rig.push(ORDERS.name, &cancelled(2, "too late")).await;
+        // What is told of the last batch may come a moment after its rows.
+        eventually(SOON, "the times of both orders", async || rig.completed("cancelled").0 == 1).await;
+        assert_eq!((rig.completed("confirmed"), rig.completed("cancelled")), ((1, 2.0), (1, 1.0)));
         rig.stop().await;
     }
 }
