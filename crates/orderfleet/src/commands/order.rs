@@ -173,6 +173,7 @@ mod tests {
         for words in [
             &["place", "A"][..],
             &["place", "--wait", "31"],
+            &["place", "--expect", "paid"],
             &["show"],
             &["show", "no-id"],
             &["list", "--status", "lost"],

@@ -62,7 +62,8 @@ fn row(order: &Order) -> String {
     format!("{order_id}  {}  {:>14}  {customer_id}  {status}{reason}", style(created_at).dim(), money(*total))
 }
 
-fn status(text: &str) -> Result<OrderStatus, String> {
+/// How far an order has come, by name.
+pub(super) fn status(text: &str) -> Result<OrderStatus, String> {
     let all = [
         OrderStatus::AwaitingStock,
         OrderStatus::AwaitingPayment,
