@@ -9,6 +9,7 @@
 //! | [`journal`] | a stream with one active writer, its state the fold of its events |
 //! | [`worker`] | competing consumers that do I/O for each event |
 //! | [`dead_letter`] | where a message goes that cannot be handled |
+//! | [`permissions`] | who may do what at the broker |
 //! | [`headers`] | the names of headers, and a map of them |
 //! | [`trace`] | trace context in and out of headers |
 //! | [`clock`] | the time of day, as an input |
@@ -25,6 +26,7 @@ pub mod jetstream;
 pub mod journal;
 pub mod log;
 pub mod metrics;
+pub mod permissions;
 pub mod topology;
 pub mod trace;
 pub mod worker;

@@ -53,7 +53,7 @@ impl JetStream {
         let (connected, watching) = watch::channel(false);
         let client = async_nats::ConnectOptions::new()
             .name(format!("{}/{}", options.service, options.instance))
-            .custom_inbox_prefix(format!("_INBOX_{}", options.service))
+            .custom_inbox_prefix(inbox_prefix(&options.service))
             .retry_on_initial_connect()
             .max_reconnects(None)
             .reconnect_delay_callback(reconnect_delay)
@@ -73,6 +73,11 @@ impl JetStream {
             jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
         Ok(Self { client, context, connected: watching, meetings: Meetings::default() })
     }
+}
+
+/// What the subjects begin with under which a service is answered; nobody else may listen there.
+pub(crate) fn inbox_prefix(service: &str) -> String {
+    format!("_INBOX_{service}")
 }
 
 /// 50 ms, doubling to 1 s: fast enough for a broker restart, slow enough not to hammer one that is down.

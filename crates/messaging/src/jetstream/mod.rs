@@ -19,7 +19,8 @@ use tokio::sync::watch;
 use self::meetings::Meetings;
 use crate::log::{Ack, Attempts, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
 
-pub(crate) use attempts::STREAM as ATTEMPTS_STREAM;
+pub(crate) use attempts::{STREAM as ATTEMPTS_STREAM, subject as attempts_subject};
+pub(crate) use connect::inbox_prefix;
 pub use connect::{ConnectError, ConnectOptions};
 pub use consumer::JetStreamConsumer;
 pub use delivery::JetStreamDelivery;
@@ -153,7 +154,8 @@ impl Log for JetStream {
     }
 }
 
-fn beat_subject(journal: &str) -> String {
+/// Where the leader of a journal says that it leads.
+pub(crate) fn beat_subject(journal: &str) -> String {
     format!("fleet.heartbeat.{journal}")
 }
 
