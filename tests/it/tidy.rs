@@ -83,7 +83,7 @@ fn dependencies_point_one_way() {
         ("nats-server", &[]),
         ("testkit", &["events", "messaging", "nats-server"]),
         ("gateway-sim", &["runtime"]),
-        ("orderfleet", &["events", "messaging", "nats-server", "gateway-sim", "runtime"]),
+        ("orderfleet", &["events", "messaging", "nats-server", "gateway-sim", "runtime", "service"]),
     ]
     .into();
     let for_services = ["events", "messaging", "projection", "runtime", "service"];

@@ -1,12 +1,20 @@
 //! Every metric of this crate: names, labels and meaning.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 /// Seconds, from a message's journey on loopback to a gateway's time-out.
 const SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Messages per commit: powers of about two up to the server's limit for a batch.
 const MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
+
+/// Counts what the broker refuses a connection because its user may not do it. Made with the connection, which is
+/// there before anything can be registered.
+pub(crate) fn refusals() -> Result<IntCounter, prometheus::Error> {
+    let help =
+        "Operations the broker did not permit to the user of this process; anything above 0 is a mistake";
+    IntCounter::new("messaging_refusals_total", help)
+}
 
 /// The metrics of this crate. Cheap to clone.
 #[derive(Clone)]

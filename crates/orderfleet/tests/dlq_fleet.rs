@@ -82,7 +82,16 @@ impl Shop {
     /// The gauge of open letters of a service, over all causes.
     async fn waiting(&self, service: &str) -> f64 {
         let url = self.fleet.url(service).unwrap();
-        let text = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+        let text = runtime::http_client()
+            .build()
+            .unwrap()
+            .get(format!("{url}/metrics"))
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         let lines = text.lines().filter(|line| line.starts_with("dead_letters_open{"));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }

@@ -6,6 +6,7 @@ mod demo;
 mod dlq;
 mod figures;
 mod load;
+mod nats;
 mod order;
 mod setup;
 mod simulate;
@@ -67,6 +68,9 @@ pub enum Command {
     /// Look at messages that could not be handled, put them back, or write them off.
     #[command(long_about = dlq::LONG, after_help = dlq::EXAMPLES)]
     Dlq(dlq::Args),
+    /// Write down for a nats-server who its users are and what each may do; make keys for them.
+    #[command(long_about = nats::LONG, after_help = nats::EXAMPLES)]
+    Nats(nats::Args),
     /// Run the fleet's code in simulated worlds, thousands of them, and judge each.
     #[command(long_about = simulate::LONG, after_help = simulate::EXAMPLES)]
     Simulate(simulate::Args),
@@ -87,6 +91,7 @@ impl Command {
             Self::Order(args) => order::run(args, context).await,
             Self::Verify(args) => verify::run(args, context).await,
             Self::Dlq(args) => dlq::run(args, context).await,
+            Self::Nats(args) => nats::run(args, context),
             Self::Simulate(args) => simulate::run(args, context).await,
         }
     }

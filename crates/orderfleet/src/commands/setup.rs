@@ -4,10 +4,14 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
 use console::style;
-use messaging::topology::{self, Action, Change, TopologyOptions};
+use messaging::{
+    permissions::SETUP,
+    topology::{self, Action, Change, TopologyOptions},
+};
 use serde_json::json;
+use service::ReachArgs;
 
-use super::{Context, addresses::Broker};
+use super::Context;
 use crate::{broker, ui::Ui};
 
 pub(super) const LONG: &str = "\
@@ -30,7 +34,7 @@ const REFUSED: &str =
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     #[command(flatten)]
-    broker: Broker,
+    broker: ReachArgs,
 
     /// Copies of every stream: 1, or 3 on a cluster.
     #[arg(long, value_name = "1|3", default_value = "1", value_parser = replicas)]
@@ -73,18 +77,21 @@ struct Outcome {
 
 impl Outcome {
     async fn of(args: Args) -> anyhow::Result<Self> {
-        let js = broker::connect(&args.broker.nats_url, "setup").await?;
+        let js = broker::connect(&args.broker, SETUP, "setup").await?;
         let defaults = TopologyOptions::default();
         let options = TopologyOptions {
             replicas: args.replicas,
             max_bytes: args.max_bytes.unwrap_or(defaults.max_bytes),
             max_age: args.max_age.unwrap_or(defaults.max_age),
         };
-        let planned = Self { changes: topology::compare(&js, &options).await?, done: false };
-        if args.dry_run || planned.is_refused() {
-            return Ok(planned);
-        }
-        Ok(Self { changes: topology::setup(&js, &options).await?, done: true })
+        let set_up = async {
+            let planned = Self { changes: topology::compare(&js, &options).await?, done: false };
+            if args.dry_run || planned.is_refused() {
+                return Ok(planned);
+            }
+            Ok(Self { changes: topology::setup(&js, &options).await?, done: true })
+        };
+        broker::unless_refused(&js, set_up).await
     }
 
     fn is_refused(&self) -> bool {

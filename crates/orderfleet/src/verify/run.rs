@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use service::ReachArgs;
 use tokio::time::{Instant, sleep};
 
 use super::{collect::Collector, evidence::Expectations, judge, open, report::Report};
@@ -14,10 +15,10 @@ const PAUSE: Duration = Duration::from_millis(250);
 const TRAIL: Duration = Duration::from_secs(10);
 
 /// Where a fleet can be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Target {
-    /// The broker: `nats://host:port`, several separated by commas.
-    pub nats_url: String,
+    /// The broker.
+    pub broker: ReachArgs,
     /// The card gateway.
     pub gateway_url: String,
     /// The audit service.
@@ -34,7 +35,7 @@ impl Target {
     pub fn of(fleet: &Fleet) -> anyhow::Result<Self> {
         let url = |service| fleet.url(service).context("it is needed to verify");
         Ok(Self {
-            nats_url: fleet.broker().url(),
+            broker: ReachArgs::open(fleet.broker().url()),
             gateway_url: url("gateway-sim")?,
             audit_url: url("audit-service")?,
             inventory_url: url("inventory-service")?,

@@ -8,9 +8,11 @@ use messaging::{
     headers::TRACEPARENT,
     jetstream::JetStream,
     log::{Log, Stored},
+    permissions::OPERATOR,
     topology::REDRIVE,
 };
 use serde_json::Value;
+use service::ReachArgs;
 use uuid::Uuid;
 
 use crate::broker;
@@ -43,8 +45,8 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Reads everything there is.
-    pub(super) async fn open(nats_url: &str) -> anyhow::Result<Self> {
-        let js = broker::connect(nats_url, "dlq").await?;
+    pub(super) async fn open(reach: &ReachArgs) -> anyhow::Result<Self> {
+        let js = broker::connect(reach, OPERATOR, "dlq").await?;
         let mut desk = Self { js, book: LetterBook::default(), letters: 0, redrives: 0 };
         desk.look_again().await?;
         Ok(desk)

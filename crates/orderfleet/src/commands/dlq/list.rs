@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
+use service::ReachArgs;
 
 use super::{desk::Desk, view::View, words};
 use crate::ui::Ui;
@@ -19,8 +20,8 @@ pub(super) struct Args {
 }
 
 /// Lists the letters.
-pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(nats_url).await?;
+pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let desk = Desk::open(broker).await?;
     let entries = args.view.of(&desk.book);
     let limit = args.limit.unwrap_or(usize::MAX);
     for entry in entries.iter().take(limit) {

@@ -73,13 +73,15 @@ mod tests {
         topology::{self, TopologyOptions},
     };
 
+    use service::ReachArgs;
+
     use super::*;
     use crate::broker;
 
     #[tokio::test]
     async fn each_letter_is_read_once() -> anyhow::Result<()> {
         let server = testkit::broker().await;
-        let js = broker::connect(&server.url(), "test").await?;
+        let js = broker::connect(&ReachArgs::open(server.url()), "test", "test").await?;
         topology::setup(&js, &TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() }).await?;
         let (mut letters, mut evidence) = (Letters::default(), Evidence::default());
         for (count, more) in [(0, false), (1, true), (1, false), (2, true)] {

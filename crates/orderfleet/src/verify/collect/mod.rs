@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use events::Timestamp;
-use messaging::jetstream::JetStream;
+use messaging::{jetstream::JetStream, permissions::OPERATOR};
 use tokio::time::Instant;
 
 use letters::Letters;
@@ -54,12 +54,12 @@ pub(super) struct Collector {
 
 impl Collector {
     pub(super) async fn connect(target: &Target, listener: Listener) -> anyhow::Result<Self> {
-        let Target { nats_url, gateway_url, audit_url, inventory_url } = target;
+        let Target { broker: reach, gateway_url, audit_url, inventory_url } = target;
         Ok(Self {
             gateway: Endpoint::new(gateway_url).context("the card gateway")?,
             audit: AuditClient::new(audit_url).context("audit-service")?,
             stock: StockClient::new(inventory_url).context("inventory-service")?,
-            js: broker::connect(nats_url, "verify").await?,
+            js: broker::connect(reach, OPERATOR, "verify").await?,
             listener,
             evidence: Evidence::default(),
             letters: Letters::default(),
