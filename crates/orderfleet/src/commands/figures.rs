@@ -51,6 +51,11 @@ pub(super) fn lasting(duration: Duration) -> String {
     }
 }
 
+/// `   250.0 ms`, for columns.
+pub(super) fn millis(took: Duration) -> String {
+    format!("{:>8.1} ms", took.as_secs_f64() * 1_000.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,11 @@
 //! The subcommands, one file each: an `Args` struct and `run(args, context)`.
 
 mod addresses;
+mod callers;
 mod demo;
 mod dlq;
 mod figures;
+mod load;
 mod nats;
 mod order;
 mod setup;
@@ -48,6 +50,9 @@ pub enum Command {
     /// Run the whole fleet, place real orders, check the promise, clean up.
     #[command(long_about = demo::LONG, after_help = demo::EXAMPLES)]
     Demo(demo::Args),
+    /// Place real orders with a fleet that runs already, and tell what their callers saw.
+    #[command(long_about = load::LONG, after_help = load::EXAMPLES)]
+    Load(load::Args),
     /// Create the broker's streams, or say how they differ.
     #[command(long_about = setup::LONG, after_help = setup::EXAMPLES)]
     Setup(setup::Args),
@@ -80,6 +85,7 @@ impl Command {
         match self {
             Self::Up(args) => up::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
+            Self::Load(args) => load::run(args, context).await,
             Self::Setup(args) => setup::run(args, context).await,
             Self::Stock(args) => stock::run(args, context).await,
             Self::Order(args) => order::run(args, context).await,
