@@ -55,7 +55,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
             .process_seconds
             .with_label_values(&[durable, verdict.as_str()])
             .observe(started.elapsed().as_secs_f64());
-        if !matches!(settled, Settled::HandedBack) {
+        if !matches!(verdict, Verdict::HandBack(_)) {
             let age = (self.config.clock)().since(delivery.message().timestamp);
             self.metrics.handled(durable, age);
         }
