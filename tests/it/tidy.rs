@@ -35,6 +35,12 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
+/// What is compiled outside tests: all but a module of tests at the end. One that is only declared, at the top, hides
+/// nothing.
+fn production(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+}
+
 fn fail_if_any(rule: &str, offences: &[String]) {
     assert!(offences.is_empty(), "{rule}:\n  {}", offences.join("\n  "));
 }
@@ -83,7 +89,7 @@ fn dependencies_point_one_way() {
         ("nats-server", &[]),
         ("testkit", &["events", "messaging", "nats-server"]),
         ("gateway-sim", &["runtime"]),
-        ("orderfleet", &["events", "messaging", "nats-server", "gateway-sim", "runtime"]),
+        ("orderfleet", &["events", "messaging", "nats-server", "gateway-sim", "runtime", "service"]),
     ]
     .into();
     let for_services = ["events", "messaging", "projection", "runtime", "service"];
@@ -155,7 +161,8 @@ fn deciding_is_pure() {
             continue;
         }
         seen += 1;
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = production(&text);
+        assert!(code.contains("fn "), "{name}: what is searched is its code");
         for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
             offences.extend(
                 banned.iter().filter(|word| line.contains(**word)).map(|word| format!("{name}: {word}")),
@@ -164,6 +171,15 @@ fn deciding_is_pure() {
     }
     assert!(seen >= 4, "the domains are where this test looks");
     fail_if_any("domain and decider know no I/O, clock, randomness or unordered iteration", &offences);
+}
+
+#[test]
+fn declaring_tests_hides_no_code() {
+    assert_eq!(
+        production("#[cfg(test)]\nmod tests;\nfn code() {}"),
+        "#[cfg(test)]\nmod tests;\nfn code() {}"
+    );
+    assert_eq!(production("fn code() {}\n#[cfg(test)]\nmod tests {}"), "fn code() {}\n");
 }
 
 #[test]
@@ -199,12 +215,32 @@ fn nothing_is_left_over() {
     for (name, text) in sources() {
         offences
             .extend(banned.iter().filter(|mark| text.contains(**mark)).map(|mark| format!("{name}: {mark}")));
-        let is_test = name.starts_with("tests/") || name.contains("/tests/");
-        if is_test && text.contains("\u{73}leep(") {
+        if sleeps(&name, &text) {
             offences.push(format!("{name} sleeps; wait for a condition with a deadline"));
         }
     }
     fail_if_any("left over", &offences);
+}
+
+/// Whether a test waits for time to pass that does pass.
+fn sleeps(name: &str, text: &str) -> bool {
+    let only_tests = name.starts_with("tests/") || name.contains("/tests/") || name.ends_with("/tests.rs");
+    let tests = if only_tests { text } else { &text[production(text).len()..] };
+    tests.contains("\u{73}leep(") && !tests.contains("start_paused")
+}
+
+#[test]
+fn a_test_that_sleeps_is_found_wherever_it_stands() {
+    let (sleep, paused) = ("\u{73}leep(LONG)", "#[tokio::test(start_paused = true)]");
+    for name in
+        ["tests/it/flow.rs", "crates/a/tests/it/b.rs", "crates/a/src/b/tests.rs", "services/a/src/tests/b.rs"]
+    {
+        assert!(sleeps(name, sleep), "{name}");
+        assert!(!sleeps(name, &format!("{paused} {sleep}")), "{name}");
+    }
+    let module = format!("fn code() {{ {sleep} }}\n#[cfg(test)]\nmod tests {{ {sleep} }}");
+    assert!(sleeps("crates/a/src/b.rs", &module));
+    assert!(!sleeps("crates/a/src/b.rs", &format!("{paused} fn code() {{ {sleep} }}")));
 }
 
 #[test]
@@ -214,7 +250,7 @@ fn only_the_runtime_reads_the_environment_of_a_service() {
         let lawful =
             ["crates/runtime/", "crates/nats-server/", "crates/orderfleet/", "crates/testkit/", "tests/"];
         let in_test = name.contains("/tests/") || name.contains("testing");
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = production(&text);
         if code.contains("env::var") && !in_test && !lawful.iter().any(|prefix| name.starts_with(prefix)) {
             offences.push(name);
         }

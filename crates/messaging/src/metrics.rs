@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use crate::log::PublishError;
 
@@ -15,6 +15,14 @@ const AGES: &[f64] = &[
 ];
 /// Messages per commit: powers of about two up to the server's limit for a batch.
 const MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
+
+/// Counts what the broker refuses a connection because its user may not do it. Made with the connection, which is
+/// there before anything can be registered.
+pub(crate) fn refusals() -> Result<IntCounter, prometheus::Error> {
+    let help =
+        "Operations the broker did not permit to the user of this process; anything above 0 is a mistake";
+    IntCounter::new("messaging_refusals_total", help)
+}
 
 /// The metrics of this crate. Cheap to clone.
 #[derive(Clone)]
@@ -155,7 +163,9 @@ impl Metrics {
             PublishError::Full => "full",
             PublishError::Refused(_) => "refused",
             // No answer, or one that tells what is stored already.
-            PublishError::Unknown(_) | PublishError::WrongLastSequence | PublishError::DuplicateInBatch => return,
+            PublishError::Unknown(_) | PublishError::WrongLastSequence | PublishError::DuplicateInBatch => {
+                return;
+            }
         };
         self.publish_refusals.with_label_values(&[stream, reason]).inc();
     }

@@ -12,10 +12,14 @@ pub use park::{DeadLetters, Failure, chain};
 pub use redrive::Redrive;
 pub use sweep::Sweeper;
 
+use events::catalogue::DEAD_LETTERS;
+
 use crate::log::Stored;
 
 /// The stream.
-pub const STREAM: &str = "DEAD_LETTERS";
+pub const STREAM: &str = DEAD_LETTERS.name;
+/// What every letter's subject begins with; the service that wrote it follows.
+const PREFIX: &str = "dead_letters.";
 /// Why the message was parked, one of [`Cause`].
 pub const CAUSE: &str = "Fleet-Cause";
 /// The error and what caused it, outermost first.
@@ -59,6 +63,18 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Undecodable,
+        Self::Rejected,
+        Self::Exhausted,
+        Self::Panicked,
+        Self::Crashed,
+        Self::MaxDeliveries,
+        Self::Terminated,
+        Self::Foreign,
+    ];
+
     /// The spelling in headers and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -73,6 +89,12 @@ impl Cause {
             Self::Foreign => "foreign",
         }
     }
+}
+
+/// Where a service's letters are published to.
+#[must_use]
+pub fn subject(service: &str) -> String {
+    format!("{PREFIX}{service}")
 }
 
 /// What the broker is told of a message that was parked, so that its advisory can be checked.

@@ -9,7 +9,7 @@ use tracing::{error, warn};
 
 use super::{
     ATTEMPTS, BODY_OMITTED, CAUSE, CONSUMER, Cause, ERROR, FIRST_FAILURE, ORIGINAL_HEADERS,
-    ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT, STREAM,
+    ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT, STREAM, subject,
 };
 use crate::{
     commit::{CommitConfig, GroupCommit},
@@ -113,7 +113,7 @@ impl DeadLetters {
             headers.set(BODY_OMITTED, message.payload.len().to_string());
         }
         let payload = if fits { message.payload.clone() } else { Bytes::new() };
-        Message { subject: format!("dead_letters.{}", self.service), headers, payload }
+        Message { subject: subject(self.service), headers, payload }
     }
 }
 

@@ -132,7 +132,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let outcome = tokio::time::timeout(self.config.lease, fenced).await;
         match outcome {
             Ok(Ok(sequence)) => {
-                folded.turn(&fence);
+                folded.apply_control(&fence);
                 folded.sequence = sequence;
                 self.led = Some(folded.epoch);
                 info!(journal, epoch = folded.epoch, sequence, "leading the journal");

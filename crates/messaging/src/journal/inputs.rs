@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Decider, Positions, contain::contain, control::Place};
 use crate::{
-    dead_letter::{Cause, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, chain},
+    dead_letter::{Cause, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, chain, redrive},
     log::{Log, Reader, Stored},
     topology::REDRIVE,
     trace::{self, TraceContext},
@@ -32,7 +32,7 @@ pub(super) fn sources<D: Decider>(decider: &D, journal: &str) -> Vec<Source> {
         stream: input.stream,
         subjects: input.subjects.iter().map(|&subject| subject.to_owned()).collect(),
     });
-    let put_back = Source { stream: REDRIVE, subjects: vec![format!("redrive.{journal}")] };
+    let put_back = Source { stream: REDRIVE, subjects: vec![redrive::subject(journal)] };
     named.chain([put_back]).collect()
 }
 

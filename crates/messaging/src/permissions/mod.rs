@@ -53,12 +53,16 @@ pub fn identities() -> Vec<Identity> {
             .writing("requests.stock.>")
             .leading(INVENTORY)
             .reading(&[REQUESTS, ORDERS]),
-        Identity::service(PAYMENTS.writer)
-            .writing(PAYMENTS.subjects)
-            .working(&[PAYMENT_CHARGE, PAYMENT_REFUND, PAYMENT_ADVISORIES]),
-        Identity::service(NOTIFICATIONS.writer)
-            .writing(NOTIFICATIONS.subjects)
-            .working(&[NOTIFICATION_ORDERS, NOTIFICATION_REFUNDS, NOTIFICATION_ADVISORIES]),
+        Identity::service(PAYMENTS.writer).writing(PAYMENTS.subjects).working(&[
+            PAYMENT_CHARGE,
+            PAYMENT_REFUND,
+            PAYMENT_ADVISORIES,
+        ]),
+        Identity::service(NOTIFICATIONS.writer).writing(NOTIFICATIONS.subjects).working(&[
+            NOTIFICATION_ORDERS,
+            NOTIFICATION_REFUNDS,
+            NOTIFICATION_ADVISORIES,
+        ]),
         Identity::service("audit-service").reading(&STREAMS),
         Identity { sets_up: true, ..Identity::nobody(SETUP) },
         Identity::operator(),

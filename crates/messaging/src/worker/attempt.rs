@@ -8,7 +8,7 @@ use tracing::{Span, debug, warn};
 
 use super::{
     Handler, Outcome, Received, Shared,
-    isolation::Turn,
+    isolation::IsolationGuard,
     process::{Verdict, tell},
     retry::Pauses,
     stamp,
@@ -52,11 +52,12 @@ impl<L: Log, H: Handler> Shared<L, H> {
         pauses: &mut Pauses,
         alone: bool,
     ) -> Next {
-        let turn = self.turn(delivery, attempts, alone).await;
+        let guard = self.acquire_isolation(delivery, attempts, alone).await;
         attempts.begun = true;
         let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
-        drop(turn);
+        self.note_survived(delivery, attempts).await;
+        drop(guard);
         let durable = self.config.consumer.durable;
         match ended {
             Ended::Done => {
@@ -91,14 +92,19 @@ impl<L: Log, H: Handler> Shared<L, H> {
 
     /// Waits until the attempt may begin, and is noted if it has to be. While it cannot be noted, others may have
     /// their turn.
-    async fn turn<D: Delivery>(&self, delivery: &D, attempts: &mut Attempts, alone: bool) -> Turn<'_> {
+    async fn acquire_isolation<D: Delivery>(
+        &self,
+        delivery: &D,
+        attempts: &mut Attempts,
+        alone: bool,
+    ) -> IsolationGuard<'_> {
         loop {
-            let turn = self.config.isolation.turn(alone).await;
+            let guard = self.config.isolation.acquire(alone).await;
             attempts.alone = attempts.alone || (alone && self.note_alone(delivery, attempts).await);
             if attempts.alone || !alone {
-                return turn;
+                return guard;
             }
-            drop(turn);
+            drop(guard);
             tokio::time::sleep(NOTE_AGAIN).await;
         }
     }

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use events::Timestamp;
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::Shared;
@@ -70,8 +71,7 @@ impl<L: Log, H> Shared<L, H> {
     /// how it is known. False if the broker did not take the note.
     pub(super) async fn note_alone(&self, delivery: &impl Delivery, attempts: &Attempts) -> bool {
         let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
-        let deliveries = attempts.deliveries.saturating_sub(1);
-        let note = Attempts { deliveries, alone: true, ..*attempts };
+        let note = Attempts { deliveries: self.before_this(delivery, attempts), alone: true, ..*attempts };
         warn!(
             consumer = durable,
             sequence,
@@ -85,9 +85,28 @@ impl<L: Log, H> Shared<L, H> {
         noted.is_ok()
     }
 
+    /// Takes that note back, for the attempt is over: whatever the process dies of later, it is not this message with
+    /// nothing else in hand. If the broker does not take it, the next attempt finds the note as it was.
+    pub(super) async fn note_survived(&self, delivery: &impl Delivery, attempts: &mut Attempts) {
+        if !attempts.alone {
+            return;
+        }
+        let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
+        let note = Attempts { deliveries: self.before_this(delivery, attempts), alone: false, ..*attempts };
+        let noted = timeout(RECORD, self.log.save_attempts(durable, sequence, &note)).await;
+        attempts.alone = !matches!(noted, Ok(Ok(())));
+    }
+
+    /// The deliveries that are accounted for while the message is in hand: all but the newest, with which this process
+    /// may die.
+    fn before_this(&self, delivery: &impl Delivery, attempts: &Attempts) -> u64 {
+        let newest = self.in_hand.newest(delivery.message().sequence);
+        newest.unwrap_or(attempts.deliveries).saturating_sub(1)
+    }
+
     /// Hands back a message that was not begun, with what is known of it.
     pub(super) async fn hand_back_unread(&self, delivery: &impl Delivery) {
-        match tokio::time::timeout(RECORD, self.recall(delivery)).await {
+        match timeout(RECORD, self.recall(delivery)).await {
             Ok(recalled) => self.hand_back(delivery, &recalled.attempts, Duration::ZERO).await,
             // The broker is away: it hears of neither.
             Err(_elapsed) => {}
@@ -101,7 +120,7 @@ impl<L: Log, H> Shared<L, H> {
         let deliveries = self.in_hand.newest(sequence).unwrap_or(attempts.deliveries);
         let record = Attempts { deliveries, alone: false, ..*attempts };
         let recorded = self.log.save_attempts(durable, sequence, &record);
-        if !matches!(tokio::time::timeout(RECORD, recorded).await, Ok(Ok(()))) {
+        if !matches!(timeout(RECORD, recorded).await, Ok(Ok(()))) {
             warn!(consumer = durable, sequence, "cannot record that this delivery was no failure");
         }
         // Unsent, it is handed out again all the same, only later.

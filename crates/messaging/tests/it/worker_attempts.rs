@@ -122,6 +122,30 @@ async fn who_kills_the_process_is_found_and_who_was_beside_is_not_condemned() {
     assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 1, "the others are done");
 }
 
+/// A process may die of something else, again and again, while this message only waits for what it depends on.
+#[tokio::test]
+async fn who_lives_through_being_handled_alone_is_not_condemned_for_a_later_death() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(7), None).await.unwrap();
+    let lives = 8;
+    for life in 1..=lives {
+        let process = connect(&broker, &format!("life-{life}")).await;
+        let member = Member::start(&process, async |_call| held(Duration::from_secs(60)));
+        member.called(1).await;
+        eventually(SOON, "the end of being alone", async || {
+            let noted = js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+            if noted.is_some_and(|noted| noted.alone) { Err(noted) } else { Ok(()) }
+        })
+        .await;
+        member.vanish().await;
+    }
+    let last = Member::start(&js, async |call| Outcome::Publish(vec![Added { number: call.number }]));
+    has_outcomes(&js, 1).await;
+    assert_eq!(last.calls(), [Call { number: 7, attempt: lives + 1, repeated: true }]);
+    assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 0);
+}
+
 #[tokio::test]
 async fn only_what_came_after_this_process_met_its_broker_is_certainly_first() {
     let (broker, js) = fleet().await;

@@ -6,10 +6,11 @@ mod report;
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
+use service::ReachArgs;
 
 use super::{
     Context,
-    addresses::{Audit, Broker, Gateway, Inventory},
+    addresses::{Audit, Gateway, Inventory},
 };
 use crate::{
     ui::Ui,
@@ -44,7 +45,7 @@ Exit codes: 0 the promise holds, 1 it does not (the offending ids are printed) o
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     #[command(flatten)]
-    broker: Broker,
+    broker: ReachArgs,
 
     #[command(flatten)]
     gateway: Gateway,
@@ -76,7 +77,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
         ..Expectations::default()
     };
     let target = Target {
-        nats_url: args.broker.nats_url,
+        broker: args.broker,
         gateway_url: args.gateway.gateway_url,
         audit_url: args.audit.audit_url,
         inventory_url: args.inventory.inventory_url,

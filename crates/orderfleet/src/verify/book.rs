@@ -242,7 +242,7 @@ impl<'a> Book<'a> {
 }
 
 /// How far a journal has consumed its inputs.
-fn reached(journal: &[Recorded]) -> Reached {
+pub(super) fn reached(journal: &[Recorded]) -> Reached {
     journal.iter().rev().find_map(|message| message.reached.as_deref().copied()).unwrap_or_default()
 }
 

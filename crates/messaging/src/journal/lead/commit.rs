@@ -5,7 +5,7 @@ use std::{pin::Pin, time::Duration};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info};
 
-use super::{Led, Turn};
+use super::{Leader, Led};
 use crate::{
     commit::MAX_BATCH,
     journal::{
@@ -39,7 +39,7 @@ pub(super) struct UnderWay {
     _spans: Vec<tracing::Span>,
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Writes positions down that moved without events, when nothing else has for a while.
     pub(super) fn checkpoint_if_due(&mut self) {
         if !self.pending.messages.is_empty() {
@@ -59,7 +59,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         let config = &self.journal.config;
         let message = control.message(config.stream, config.control, self.committed, (config.clock)());
         self.pending.messages.push(message);
-        self.folded.turn(control);
+        self.folded.apply_control(control);
     }
 
     /// Starts the next commit, unless one is under way or company is still awaited.

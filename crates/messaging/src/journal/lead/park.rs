@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::error;
 use uuid::Uuid;
 
-use super::Turn;
+use super::Leader;
 use crate::{
     dead_letter::{Cause, DeadLetters, Failure, attempts_before},
     journal::{
@@ -43,7 +43,7 @@ pub(super) async fn parked(parking: &mut Option<Parking>) -> Option<Uuid> {
     }
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Begins to park an input. It is read again unless it is at hand.
     pub(super) fn park_input(
         &mut self,

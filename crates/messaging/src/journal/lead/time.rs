@@ -5,7 +5,7 @@ use std::{pin::Pin, time::Duration};
 use events::Timestamp;
 use tokio::time::Instant;
 
-use super::Turn;
+use super::Leader;
 use crate::{journal::Decider, log::Log};
 
 /// Pause before a broker that did not answer is asked again.
@@ -54,7 +54,7 @@ impl BrokerClock {
     }
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Notes how old an input was that has just been decided on, once the broker could be asked for the time.
     pub(super) fn note_age(&self, stored: Timestamp) {
         if let Some(now) = self.clock.now() {

@@ -1,6 +1,9 @@
 //! The accounts of a nats-server as a part of its configuration: who its users are, and what each may do.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use messaging::permissions::{Permissions, identities};
 
@@ -9,7 +12,7 @@ const FLEET: &str = "FLEET";
 /// The server's own account; its user sees how the server does, and no event.
 const SYSTEM: &str = "SYS";
 /// The user of the server's own account.
-pub(crate) const SYSTEM_USER: &str = "sys";
+pub(super) const SYSTEM_USER: &str = "sys";
 
 const HEADER: &str = "\
 # Who may connect, and what each may do. Made by `orderfleet nats config`; change that instead of this file.
@@ -17,50 +20,55 @@ const HEADER: &str = "\
 ";
 
 /// How users prove who they are.
-#[derive(Clone, Copy)]
-pub(crate) enum Proof<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Proof<'a> {
     /// By a password, which the server finds in its environment.
     Password,
     /// By a key of which the server has the public part in its environment.
     Key,
     /// By a key of which the public part is known here, by user.
-    KnownKey(&'a dyn Fn(&str) -> String),
+    Known(&'a BTreeMap<&'static str, String>),
 }
 
 impl Proof<'_> {
+    /// What the server has to find in its environment, as a comment.
+    fn environment(self) -> String {
+        let (suffix, form) = match self {
+            Self::Password => (
+                "PASSWORD",
+                "# Letters and digits, beginning with a letter: the server reads them as if they stood here.\n",
+            ),
+            Self::Key => ("NKEY", ""),
+            Self::Known(_) => return String::new(),
+        };
+        let names: String = users().iter().map(|user| format!("#   {}\n", variable(user, suffix))).collect();
+        format!("#\n# The server must find these in its environment:\n{names}{form}")
+    }
+
     fn line(self, user: &str) -> String {
         match self {
             Self::Password => format!("user: {user:?}, password: ${}", variable(user, "PASSWORD")),
             Self::Key => format!("nkey: ${}", variable(user, "NKEY")),
-            Self::KnownKey(key) => format!("nkey: {:?}", key(user)),
+            Self::Known(keys) => format!("nkey: {}", keys.get(user).map(String::as_str).unwrap_or_default()),
         }
     }
 }
 
 /// Every user, in the order of the file.
-pub(crate) fn users() -> Vec<&'static str> {
+pub(super) fn users() -> Vec<&'static str> {
     identities().iter().map(|identity| identity.name).chain([SYSTEM_USER]).collect()
 }
 
 /// `ORDER_SERVICE_PASSWORD` is the variable of the password of `order-service`.
-pub(crate) fn variable(user: &str, suffix: &str) -> String {
+pub(super) fn variable(user: &str, suffix: &str) -> String {
     format!("{}_{suffix}", user.to_uppercase().replace('-', "_"))
 }
 
 /// The accounts as the server reads them.
-pub(crate) fn render(proof: Proof<'_>) -> String {
+pub(super) fn render(proof: Proof<'_>) -> String {
     let mut text = HEADER.to_owned();
-    if !matches!(proof, Proof::KnownKey(_)) {
-        let suffix = if matches!(proof, Proof::Password) { "PASSWORD" } else { "NKEY" };
-        text.push_str("#\n# The server must find these in its environment:\n");
-        for user in users() {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "#   {}", variable(user, suffix));
-        }
-        if suffix == "PASSWORD" {
-            text.push_str("# They consist of letters and digits and begin with a letter: the server reads them as if they stood here.\n");
-        }
-    }
+    text.push_str(&proof.environment());
+    // Writing to a String cannot fail.
     let _ = write!(text, "\naccounts {{\n  {FLEET} {{\n    jetstream: enabled\n    users: [\n");
     for identity in identities() {
         text.push_str(&user(&proof.line(identity.name), &identity.permissions()));

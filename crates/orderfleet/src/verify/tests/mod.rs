@@ -10,6 +10,7 @@ mod orders;
 mod payments;
 mod redrive;
 mod stock;
+mod strangers;
 mod world;
 
 use super::{Evidence, Expectations, Report, judge, report::CheckId};
