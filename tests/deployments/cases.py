@@ -45,7 +45,8 @@ CASES = {
             "inventory-service": {"pdb": {"enabled": False}},
         },
     },
-    "nkeys-and-tls": GATEWAY | {
+    "nkeys-and-tls": {
+        "gateway": {"url": "https://cards.example", "caSecret": "cards-ca", "caKey": "root.pem"},
         "nats": {
             "url": "tls://a.example:4222,tls://b.example:4222",
             "auth": {"method": "nkey", "existingSecret": "fleet-nkeys", "key": "{user}.nk"},

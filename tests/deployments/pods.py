@@ -178,6 +178,9 @@ def databases(workload):
         files = [env(container).get(name, {}).get("value", "") for name in ("DATABASE_URL", "GATEWAY_LEDGER")]
         if any("/data/" in file for file in files) and "/data" not in mounts:
             yield "its file is on no volume"
+        named = [item["value"] for item in container.get("env", []) if item["name"].endswith("_FILE")]
+        if lost := [file for file in named if file.rsplit("/", 1)[0] not in mounts]:
+            yield f"{lost} are on no volume"
         if not set(mounts.values()) <= volumes | claims:
             yield f"mounts {mounts} of nothing"
     if workload["kind"] == "StatefulSet" and not claims and labels(workload)["app.kubernetes.io/component"] != "nats":

@@ -73,6 +73,11 @@
 {{- end }}
 {{- end }}
 
+{{/* The Secret with the authority that vouches for the card gateway, where it is somebody's own. Takes root and c. */}}
+{{- define "orderfleet.gatewayCa" -}}
+{{- if and .c.facts.gateway (not (include "orderfleet.simulated" .root)) }}{{ .root.Values.gateway.caSecret }}{{ end }}
+{{- end }}
+
 {{/* The environment of a component. Takes root and c. */}}
 {{- define "orderfleet.env" -}}
 {{- $values := .root.Values -}}
@@ -117,6 +122,10 @@
 {{- if $c.facts.gateway }}
 - name: GATEWAY_URL
   value: {{ include "orderfleet.gatewayUrl" .root | quote }}
+{{- end }}
+{{- if include "orderfleet.gatewayCa" . }}
+- name: GATEWAY_CA_FILE
+  value: /etc/orderfleet/gateway/ca.crt
 {{- end }}
 {{- range $name, $value := $c.settings }}
 - name: {{ $name }}

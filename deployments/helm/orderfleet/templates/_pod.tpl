@@ -5,6 +5,7 @@
 {{- $c := .c -}}
 {{- $id := dict "root" .root "name" $c.name -}}
 {{- $broker := "" -}}
+{{- $authority := include "orderfleet.gatewayCa" . -}}
 {{- if $c.facts.user }}{{ $broker = include "orderfleet.brokerFiles" (dict "root" .root "user" $c.name) | trim }}{{ end -}}
 metadata:
   labels:
@@ -54,7 +55,7 @@ spec:
       {{- end }}
       resources:
         {{- toYaml $c.resources | nindent 8 }}
-      {{- if or $c.files $broker $c.extraVolumeMounts }}
+      {{- if or $c.files $broker $authority $c.extraVolumeMounts }}
       volumeMounts:
         {{- if $c.files }}
         - {name: data, mountPath: /data}
@@ -64,9 +65,12 @@ spec:
         {{- if $broker }}
         - {name: nats, mountPath: /etc/orderfleet/nats, readOnly: true}
         {{- end }}
+        {{- if $authority }}
+        - {name: gateway, mountPath: /etc/orderfleet/gateway, readOnly: true}
+        {{- end }}
         {{- with $c.extraVolumeMounts }}{{ toYaml . | nindent 8 }}{{ end }}
       {{- end }}
-  {{- if or $c.files $broker $c.extraVolumes }}
+  {{- if or $c.files $broker $authority $c.extraVolumes }}
   volumes:
     {{- if and $c.files (not $c.claims) }}
     - {name: data, emptyDir: {}}
@@ -80,6 +84,12 @@ spec:
         defaultMode: 0440
         sources:
           {{- $broker | nindent 10 }}
+    {{- end }}
+    {{- if $authority }}
+    - name: gateway
+      secret:
+        secretName: {{ $authority }}
+        items: [{key: {{ .root.Values.gateway.caKey }}, path: ca.crt}]
     {{- end }}
     {{- with $c.extraVolumes }}{{ toYaml . | nindent 4 }}{{ end }}
   {{- end }}
