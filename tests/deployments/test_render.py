@@ -2,7 +2,7 @@
 
 import pytest
 from cases import CASES
-from tools import HELMS, Refused, helm3, helm4, identity, rendered
+from tools import HELMS, Refused, helm3, helm4, identity, notes, rendered
 
 
 def by_identity(things):
@@ -44,3 +44,18 @@ def test_a_new_chart_restarts_nothing_by_itself():
         if template and thing["kind"] != "Job":
             labels = template["metadata"]["labels"]
             assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(labels), identity(thing)
+
+
+WARNINGS = {
+    "quickstart": {"this is a quickstart"},
+    "defaults": {"is not encrypted"},
+    "nkeys-and-tls": set(),
+    "simulator-alone": {"no credentials", "is not encrypted", "is the simulator", "order-service has no standby", "inventory-service has no standby"},
+}
+
+
+@pytest.mark.parametrize("case", WARNINGS)
+def test_the_notes_warn_of_what_is_not_for_production(case):
+    warned = [line for line in notes(CASES[case]).splitlines() if line.startswith("WARNING")]
+    assert len(warned) == len(WARNINGS[case])
+    assert all(any(words in line for line in warned) for words in WARNINGS[case])

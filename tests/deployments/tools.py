@@ -67,6 +67,12 @@ def helm4(values, lint=False):
     return [thing for name, text in rendered.items() if name.endswith(".yaml") for thing in documents(text)]
 
 
+def notes(values):
+    """What Helm tells whoever has installed the chart."""
+    with helm_python.Chart.load(CHART) as chart:
+        return chart.render(values, name=RELEASE, namespace=NAMESPACE)["orderfleet/templates/NOTES.txt"]
+
+
 HELMS = {"helm3": helm3, "helm4": helm4}
 
 
