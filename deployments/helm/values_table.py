@@ -69,7 +69,9 @@ def main():
     old = readme.read_text()
     new = written(old, (CHART / "values.yaml").read_text())
     if "--check" in sys.argv[1:]:
-        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), "README.md", "values.yaml"))
+        sys.stdout.writelines(
+            difflib.unified_diff(old.splitlines(True), new.splitlines(True), "README.md", "values.yaml")
+        )
         return int(old != new)
     readme.write_text(new)
     return 0

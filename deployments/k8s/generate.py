@@ -22,7 +22,13 @@ CHART = HERE.parent / "helm" / "orderfleet"
 RELEASE = NAMESPACE = "orderfleet"
 HEAD = "# Made by deployments/k8s/generate.py; change the chart or values/ instead.\n"
 #: Lists that kustomize merges item by item, and what it tells the items apart by.
-MERGE_KEYS = {"containers": "name", "initContainers": "name", "env": "name", "volumes": "name", "volumeMounts": "mountPath"}
+MERGE_KEYS = {
+    "containers": "name",
+    "initContainers": "name",
+    "env": "name",
+    "volumes": "name",
+    "volumeMounts": "mountPath",
+}
 OF_HELM = re.compile(r"^ *(app\.kubernetes\.io/managed-by|helm\.sh/chart): .*\n", re.MULTILINE)
 KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 

@@ -13,7 +13,8 @@ CASES = {
         "quickstartNats": {"persistence": {"enabled": False}},
         "networkPolicy": {"enabled": False},
     },
-    "postgres-and-ingress": GATEWAY | {
+    "postgres-and-ingress": GATEWAY
+    | {
         "services": {
             "order-service": {
                 "replicas": 3,
@@ -24,7 +25,8 @@ CASES = {
         },
         "networkPolicy": {"databaseTo": [{"podSelector": {"matchLabels": {"app": "postgres"}}}]},
     },
-    "keda-and-monitoring": GATEWAY | {
+    "keda-and-monitoring": GATEWAY
+    | {
         "nats": {"monitoringEndpoint": "nats-headless.nats.svc.cluster.local:8222"},
         "services": {
             "payment-service": {"autoscaling": {"kind": "keda", "maxReplicas": 9, "lagThreshold": 2000000}},
@@ -36,7 +38,8 @@ CASES = {
             "dashboards": {"enabled": True, "annotations": {"grafana_folder": "orderfleet"}},
         },
     },
-    "hpa-and-budgets": GATEWAY | {
+    "hpa-and-budgets": GATEWAY
+    | {
         "defaults": {"autoscaling": {"minReplicas": 1}},
         "services": {
             "payment-service": {"autoscaling": {"kind": "hpa", "minReplicas": 3}, "pdb": {"minAvailable": 0}},
@@ -54,7 +57,8 @@ CASES = {
         },
         "networkPolicy": {"natsTo": [{"ipBlock": {"cidr": "203.0.113.0/24"}}], "apiFrom": []},
     },
-    "creds-and-mirrors": GATEWAY | {
+    "creds-and-mirrors": GATEWAY
+    | {
         "global": {"imageRegistry": "mirror.example", "imagePullSecrets": ["mirror"]},
         "namePrefix": "blue-",
         "commonLabels": {"team": "orders"},
@@ -63,7 +67,8 @@ CASES = {
         "services": {"order-service": {"image": {"digest": DIGEST}}, "audit-service": {"image": {"tag": "1.2.4"}}},
         "command": {"image": {"digest": DIGEST}},
     },
-    "every-setting": GATEWAY | {
+    "every-setting": GATEWAY
+    | {
         "telemetry": {
             "logLevel": "info,messaging=debug",
             "logFormat": "text",
@@ -115,7 +120,12 @@ CASES = {
         },
         "networkPolicy": {"notificationTo": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "notificationPorts": [25, 443]},
         "extraObjects": [
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "extra-{{ .Release.Name }}"}, "data": {"a": "b"}}
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "extra-{{ .Release.Name }}"},
+                "data": {"a": "b"},
+            }
         ],
     },
     "simulator-alone": {

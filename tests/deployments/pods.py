@@ -216,7 +216,17 @@ def spread(workload):
 RULES = {
     rule.__name__: rule
     for rule in (
-        restricted, unwritable, no_token, resources, images, well_labelled, probes, grace, no_secret, databases,
-        identity_of_its_own, spread,
+        restricted,
+        unwritable,
+        no_token,
+        resources,
+        images,
+        well_labelled,
+        probes,
+        grace,
+        no_secret,
+        databases,
+        identity_of_its_own,
+        spread,
     )
 }

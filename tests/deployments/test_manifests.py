@@ -51,14 +51,20 @@ def unordered(part, key=""):
 
 def by_helm(overlay):
     values = yaml.safe_load((K8S / "values" / f"{overlay}.yaml").read_text())
-    things = [t for t in helm3(values) if not any(mark.startswith("helm.sh/hook") for mark in t["metadata"].get("annotations", {}))]
+    things = [
+        t
+        for t in helm3(values)
+        if not any(mark.startswith("helm.sh/hook") for mark in t["metadata"].get("annotations", {}))
+    ]
     return {identity(t): plain(t) for t in things if t["metadata"]["labels"]["app.kubernetes.io/component"] != "test"}
 
 
 def by_kustomize(overlay):
     """Without the namespace itself, and the three servers of production, which are not the chart's."""
     servers = {identity(t) for t in kustomized("k8s/nats")} if overlay == "production" else set()
-    things = [t for t in kustomized(f"k8s/overlays/{overlay}") if t["kind"] != "Namespace" and identity(t) not in servers]
+    things = [
+        t for t in kustomized(f"k8s/overlays/{overlay}") if t["kind"] != "Namespace" and identity(t) not in servers
+    ]
     return {identity(t): plain(t) for t in things}
 
 
@@ -93,7 +99,11 @@ def test_production_has_three_servers_and_credentials():
 PATCHES = [
     ({"a": 1, "b": 2}, {"a": 1}, {"b": None}),
     ({"a": {"x": 1}}, {"a": {"x": 1, "y": 2}}, {"a": {"y": 2}}),
-    ({"env": [{"name": "A", "value": "1"}]}, {"env": [{"name": "A", "value": "2"}]}, {"env": [{"name": "A", "value": "2"}]}),
+    (
+        {"env": [{"name": "A", "value": "1"}]},
+        {"env": [{"name": "A", "value": "2"}]},
+        {"env": [{"name": "A", "value": "2"}]},
+    ),
     ({"env": [{"name": "A"}, {"name": "B"}]}, {"env": [{"name": "B"}]}, {"env": [{"name": "A", "$patch": "delete"}]}),
     ({"args": ["a"]}, {"args": ["b"]}, {"args": ["b"]}),
     ({"a": 1}, {"a": 1}, None),

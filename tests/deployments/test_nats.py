@@ -40,7 +40,10 @@ def test_nats_server_takes_the_files(config):
     nats_accepts(NATS, config)
 
 
-@pytest.mark.parametrize("broken", ["jetstream { sync_intervall: always }", "jetstream { sync_interval: allways }", "accounts { A { users: [ "])
+@pytest.mark.parametrize(
+    "broken",
+    ["jetstream { sync_intervall: always }", "jetstream { sync_interval: allways }", "accounts { A { users: [ "],
+)
 def test_nats_server_would_refuse_it_broken(broken, tmp_path):
     (tmp_path / "nats.conf").write_text(broken)
     with pytest.raises(Refused):
@@ -63,7 +66,15 @@ def test_the_official_chart_is_told_the_same():
     assert values["config"]["jetstream"]["merge"]["sync_interval"] == "always"
     assert values["config"]["cluster"] | {"merge": None} == {"enabled": True, "replicas": 3, "merge": None}
     assert values["config"]["merge"]["$include"] == "./accounts.conf"
-    for key in ("max_payload", "max_connections", "max_subscriptions", "max_pending", "write_deadline", "ping_interval", "ping_max"):
+    for key in (
+        "max_payload",
+        "max_connections",
+        "max_subscriptions",
+        "max_pending",
+        "write_deadline",
+        "ping_interval",
+        "ping_max",
+    ):
         value = str(values["config"]["merge"][key]).removeprefix("<< ").removesuffix(" >>")
         assert re.search(rf'^{key}: "?{value}"?$', text, re.MULTILINE), key
 
@@ -77,7 +88,10 @@ def servers():
     (plain,) = (t for t in kustomized("k8s/nats") if t["kind"] == "StatefulSet")
     env = {item["name"]: item.get("valueFrom") for item in plain["spec"]["template"]["spec"]["containers"][0]["env"]}
     yield "k8s", env
-    yield "official chart", {name: value["valueFrom"] for name, value in official()["container"]["env"].items() if isinstance(value, dict)}
+    yield (
+        "official chart",
+        {name: value["valueFrom"] for name, value in official()["container"]["env"].items() if isinstance(value, dict)},
+    )
 
 
 @pytest.mark.parametrize(("where", "env"), list(servers()), ids=["k8s", "official chart"])
@@ -111,7 +125,12 @@ def test_keda_asks_for_consumers_that_there_are():
     catalogue = (DEPLOYMENTS.parent / "crates/events/src/catalogue.rs").read_text()
     pairs = set(re.findall(r'stream: "(\w+)",\s*durable: "([\w-]+)"', catalogue))
     accounts = (NATS / "accounts.conf").read_text()
-    triggers = [t["metadata"] for thing in rendered("keda-and-monitoring") if thing["kind"] == "ScaledObject" for t in thing["spec"]["triggers"]]
+    triggers = [
+        t["metadata"]
+        for thing in rendered("keda-and-monitoring")
+        if thing["kind"] == "ScaledObject"
+        for t in thing["spec"]["triggers"]
+    ]
     assert {(t["stream"], t["consumer"]) for t in triggers} == pairs
     assert all(re.search(rf"^  {t['account']} {{$", accounts, re.MULTILINE) for t in triggers)
     assert {t["lagThreshold"] for t in triggers} == {"2000000", "1000"}
@@ -124,4 +143,6 @@ def test_a_server_is_called_as_its_pod():
     assert env["SERVER_NAME"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
     assert ("v1", "Service", plain["spec"]["serviceName"]) in {identity(t) for t in kustomized("k8s/nats")}
     routes = env["CLUSTER_ROUTES"]["value"]
-    assert re.findall(r"@([\w.-]+):6222", routes) == [f"nats-{n}.nats-headless" for n in range(plain["spec"]["replicas"])]
+    assert re.findall(r"@([\w.-]+):6222", routes) == [
+        f"nats-{n}.nats-headless" for n in range(plain["spec"]["replicas"])
+    ]

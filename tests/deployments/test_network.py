@@ -1,6 +1,7 @@
 """Who reaches whom, as the network policies have it: everything that is needed, and nothing else."""
 
 import copy
+from ipaddress import ip_address, ip_network
 
 import pytest
 from cases import CASES
@@ -66,8 +67,6 @@ def port_matches(allowed, port, protocol, named):
 
 
 def peer_matches(peer, other):
-    from ipaddress import ip_address, ip_network
-
     if "ipBlock" in peer:
         if "ip" not in other:
             return False
@@ -77,7 +76,11 @@ def peer_matches(peer, other):
     if "ip" in other:
         return False
     space = peer.get("namespaceSelector")
-    same = other["namespace"] == "orderfleet" if space is None else selects(space, {"kubernetes.io/metadata.name": other["namespace"]})
+    same = (
+        other["namespace"] == "orderfleet"
+        if space is None
+        else selects(space, {"kubernetes.io/metadata.name": other["namespace"]})
+    )
     return same and selects(peer.get("podSelector", {}), other["labels"])
 
 
@@ -118,7 +121,13 @@ FLOWS = [
     ("nkeys-and-tls", "test", "order-service", 8080, True),
     ("postgres-and-ingress", "order-service", {"namespace": "orderfleet", "labels": {"app": "postgres"}}, 5432, True),
     ("postgres-and-ingress", "audit-service", {"namespace": "orderfleet", "labels": {"app": "postgres"}}, 5432, True),
-    ("postgres-and-ingress", "inventory-service", {"namespace": "orderfleet", "labels": {"app": "postgres"}}, 5432, False),
+    (
+        "postgres-and-ingress",
+        "inventory-service",
+        {"namespace": "orderfleet", "labels": {"app": "postgres"}},
+        5432,
+        False,
+    ),
     ("postgres-and-ingress", "order-service", STRANGER, 5432, False),
     ("defaults", "order-service", {"namespace": "orderfleet", "labels": {"app": "postgres"}}, 5432, False),
     *(("every-setting", who, COLLECTOR, 4318, True) for who in (*APIS, *WORKERS)),
@@ -131,9 +140,12 @@ FLOWS = [
 ]
 
 
+def short(who):
+    return who if isinstance(who, str) else who.get("ip") or f"{who['namespace']}/{'/'.join(who['labels'].values())}"
+
+
 def ids(flow):
     case, source, target, port, allowed = flow
-    short = lambda who: who if isinstance(who, str) else who.get("ip") or f"{who['namespace']}/{'/'.join(who['labels'].values())}"
     return f"{case}: {short(source)} {'->' if allowed else '-x'} {short(target)}:{port}"
 
 
@@ -143,7 +155,11 @@ def test_a_flow(flow):
     assert Net(rendered(case)).allows(source, target, port) == allowed
 
 
-RENDERINGS = [*(("case", case) for case in CASES), ("folder", "k8s/overlays/quickstart"), ("folder", "k8s/overlays/production")]
+RENDERINGS = [
+    *(("case", case) for case in CASES),
+    ("folder", "k8s/overlays/quickstart"),
+    ("folder", "k8s/overlays/production"),
+]
 
 
 def uncovered(things):
@@ -170,7 +186,9 @@ def test_every_pod_is_covered(kind, name):
 @pytest.mark.parametrize("lost", ["orderfleet-deny-all", "order-service"])
 def test_a_pod_that_is_not_covered_would_be_seen(lost):
     """Without its own policy a pod finds nobody; without any it is free."""
-    things = [copy.deepcopy(t) for t in rendered("defaults") if (t["kind"], t["metadata"]["name"]) != ("NetworkPolicy", lost)]
+    things = [
+        copy.deepcopy(t) for t in rendered("defaults") if (t["kind"], t["metadata"]["name"]) != ("NetworkPolicy", lost)
+    ]
     if lost == "orderfleet-deny-all":
         things = [t for t in things if t["kind"] != "NetworkPolicy"]
     assert list(uncovered(things))
@@ -182,7 +200,12 @@ def test_servers_of_production_reach_one_another_and_nobody_else():
     assert net.allows("order-service", "nats", 4222)
     assert net.allows({"namespace": "keda", "labels": {"app": "keda-operator"}}, "nats", 8222)
     assert net.allows(PROMETHEUS, "nats", 8222)
-    for source, target, port in [(NEIGHBOUR, "nats", 4222), ("order-service", "nats", 8222), ("nats", INTERNET, 443), (STRANGER, "nats", 6222)]:
+    for source, target, port in [
+        (NEIGHBOUR, "nats", 4222),
+        ("order-service", "nats", 8222),
+        ("nats", INTERNET, 443),
+        (STRANGER, "nats", 6222),
+    ]:
         assert not net.allows(source, target, port)
 
 
@@ -236,7 +259,11 @@ def test_objects_find_one_another(kind, name):
 )
 def test_a_loose_end_would_be_seen(kind, mutate):
     things = copy.deepcopy(rendered("defaults"))
-    mutate(next(t for t in things if t["kind"] == kind and t["metadata"]["name"] in ("order-service", "payment-service"))["spec"])
+    mutate(
+        next(t for t in things if t["kind"] == kind and t["metadata"]["name"] in ("order-service", "payment-service"))[
+            "spec"
+        ]
+    )
     assert list(loose_ends(things))
 
 

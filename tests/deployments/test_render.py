@@ -50,7 +50,13 @@ WARNINGS = {
     "quickstart": {"this is a quickstart"},
     "defaults": {"is not encrypted"},
     "nkeys-and-tls": set(),
-    "simulator-alone": {"no credentials", "is not encrypted", "is the simulator", "order-service has no standby", "inventory-service has no standby"},
+    "simulator-alone": {
+        "no credentials",
+        "is not encrypted",
+        "is the simulator",
+        "order-service has no standby",
+        "inventory-service has no standby",
+    },
 }
 
 

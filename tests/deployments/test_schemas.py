@@ -71,7 +71,9 @@ def test_the_oldest_version_is_the_chart_s():
     ],
 )
 def test_kubernetes_would_refuse_it_broken(version, mutate):
-    (order,) = (t for t in rendered("defaults") if t["kind"] == "StatefulSet" and t["metadata"]["name"] == "order-service")
+    (order,) = (
+        t for t in rendered("defaults") if t["kind"] == "StatefulSet" and t["metadata"]["name"] == "order-service"
+    )
     broken = copy.deepcopy(order)
     mutate(broken["spec"]["template"]["spec"])
     assert list(complaints_of_kubernetes(broken, version))

@@ -1,4 +1,4 @@
-"""What the chart tells the programs is what they understand: names and ranges of settings, commands and their options."""
+"""What the chart tells the programs they understand: names and ranges of settings, commands and their options."""
 
 import json
 import re
@@ -16,9 +16,21 @@ ENV = re.compile(r'\benv = "(\w+)"')
 OF_OTHERS = {"OTEL_RESOURCE_ATTRIBUTES"}
 #: Settings that have a place in the chart by another name, or that make no sense in a pod.
 ELSEWHERE = {
-    "LISTEN", "INSTANCE", "DRAIN_TIMEOUT", "LOG_LEVEL", "LOG_FORMAT", "DATABASE_URL", "GATEWAY_URL", "GATEWAY_CA_FILE",
-    "GATEWAY_LEDGER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG",
-    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER", "OTEL_SDK_DISABLED",
+    "LISTEN",
+    "INSTANCE",
+    "DRAIN_TIMEOUT",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+    "DATABASE_URL",
+    "GATEWAY_URL",
+    "GATEWAY_CA_FILE",
+    "GATEWAY_LEDGER",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_SDK_DISABLED",
 }
 
 
@@ -58,7 +70,12 @@ def test_every_variable_is_understood(case):
 
 
 def test_a_variable_that_nobody_knows_would_be_seen():
-    things = [{"kind": "Pod", "spec": {"containers": [{"name": "payment-service", "env": [{"name": "GATEWAY_URI", "value": "x"}]}]}}]
+    things = [
+        {
+            "kind": "Pod",
+            "spec": {"containers": [{"name": "payment-service", "env": [{"name": "GATEWAY_URI", "value": "x"}]}]},
+        }
+    ]
     assert list(strangers(things)) == ["payment-service does not know GATEWAY_URI"]
 
 

@@ -17,7 +17,10 @@ def nested(path, value):
 
 
 def merged(old, new):
-    both = {key: merged(old[key], value) if isinstance(value, dict) and isinstance(old.get(key), dict) else value for key, value in new.items()}
+    both = {
+        key: merged(old[key], value) if isinstance(value, dict) and isinstance(old.get(key), dict) else value
+        for key, value in new.items()
+    }
     return old | both
 
 
@@ -74,7 +77,10 @@ TYPOS = [
 #: Values that fit the schema, and cannot be meant all the same.
 CONTRADICTIONS = [
     ({}, "gateway.url is empty"),
-    (nested("services/order-service/terminationGracePeriodSeconds", 44), "order-service: terminationGracePeriodSeconds 44"),
+    (
+        nested("services/order-service/terminationGracePeriodSeconds", 44),
+        "order-service: terminationGracePeriodSeconds 44",
+    ),
     (nested("defaults/terminationGracePeriodSeconds", 39), "terminationGracePeriodSeconds 39"),
     (nested("services/payment-service/drainTimeout", 10), "GATEWAY_TIMEOUT"),
     (nested("services/payment-service/settings/GATEWAY_TIMEOUT", 25), "GATEWAY_TIMEOUT"),
@@ -159,9 +165,12 @@ def leaves(part, definitions, path=()):
 
 
 def untold(known):
-    """What the schema lets one say and the table does not have, by itself or as part of something smaller than a service."""
+    """What can be said and is not in the table, neither itself nor as part of something smaller than a service."""
     whole = schema()
-    defaults = {path.removeprefix("defaults.") for path in leaves(whole["properties"]["defaults"], whole["definitions"], ("defaults",))}
+    defaults = {
+        path.removeprefix("defaults.")
+        for path in leaves(whole["properties"]["defaults"], whole["definitions"], ("defaults",))
+    }
     for path in leaves(whole, whole["definitions"]):
         component = re.match(r"(services\.[^.]+|gatewaySim|defaults)\.", path)
         # What `defaults` explains is not explained again for each service.
@@ -175,7 +184,13 @@ def untold(known):
 
 def test_everything_that_can_be_said_is_in_the_table():
     assert not set(untold(documented()))
-    for row in ("nats.url", "defaults.pdb.minAvailable", "services.order-service.database.key", "setup.maxAge", "command.resources"):
+    for row in (
+        "nats.url",
+        "defaults.pdb.minAvailable",
+        "services.order-service.database.key",
+        "setup.maxAge",
+        "command.resources",
+    ):
         assert any(path.startswith(row) for path in untold(documented() - {row})), row
 
 

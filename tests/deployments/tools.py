@@ -47,7 +47,18 @@ def helm3(values, lint=False):
         # This Helm takes a cluster for one of 1.20 unless told otherwise, and cannot be told when it lints.
         if lint:
             return run(HELM3, "lint", "--strict", CHART, "--values", file.name)
-        text = run(HELM3, "template", RELEASE, CHART, "--namespace", NAMESPACE, "--kube-version", "1.34.0", "--values", file.name)
+        text = run(
+            HELM3,
+            "template",
+            RELEASE,
+            CHART,
+            "--namespace",
+            NAMESPACE,
+            "--kube-version",
+            "1.34.0",
+            "--values",
+            file.name,
+        )
     return documents(text)
 
 
@@ -99,5 +110,7 @@ def nats_accepts(folder, config):
     names = ["ORDER_SERVICE", "INVENTORY_SERVICE", "PAYMENT_SERVICE", "NOTIFICATION_SERVICE", "AUDIT_SERVICE"]
     env = {f"{name}_PASSWORD": "a1b2c3" for name in [*names, "SETUP", "OPERATOR", "SYS", "CLUSTER"]}
     env |= {"POD_NAME": "nats-0", "SERVER_NAME": "nats-0", "PATH": os.environ["PATH"]}
-    env["CLUSTER_ROUTES"] = "[nats://cluster:a1b2c3@nats-0.nats-headless:6222, nats://cluster:a1b2c3@nats-1.nats-headless:6222]"
+    env["CLUSTER_ROUTES"] = (
+        "[nats://cluster:a1b2c3@nats-0.nats-headless:6222, nats://cluster:a1b2c3@nats-1.nats-headless:6222]"
+    )
     return run(BIN / "nats-server", "-t", "-c", Path(folder) / config, env=env)
