@@ -4,7 +4,7 @@
     deployments/k8s/generate.py            writes them
     deployments/k8s/generate.py --check    fails if that would change anything
 
-`base` is what the quickstart and production have in common; each overlay adds its own objects, and patches those of the
+`base` is what quickstart and production have in common; each overlay adds its own objects, and patches those of the
 base that it wants otherwise. Built by kustomize, an overlay is what `helm template` makes of values/<overlay>.yaml, less
 the marks of Helm and its hooks. Needs PyYAML, and Helm as `helm` or where HELM says.
 """
