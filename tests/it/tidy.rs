@@ -259,6 +259,12 @@ fn only_the_runtime_reads_the_environment_of_a_service() {
 }
 
 #[test]
+fn latencies_can_be_compared() {
+    // Two crates that know nothing of one another.
+    assert_eq!(runtime::metrics::latency_buckets(), messaging::metrics::SECONDS);
+}
+
+#[test]
 fn documents_stay_readable() {
     for (document, limit) in [("README.md", 120), ("docs/ARCHITECTURE.md", 150)] {
         let text = fs::read_to_string(root().join(document)).unwrap();

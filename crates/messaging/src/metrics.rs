@@ -2,8 +2,9 @@
 
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-/// Seconds, from a message's journey on loopback to a gateway's time-out.
-const SECONDS: &[f64] =
+/// Seconds, from a message's journey on loopback to a gateway's time-out. The same bounds as those of every process, so
+/// that latencies can be added and compared.
+pub const SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// Messages per commit: powers of about two up to the server's limit for a batch.
 const MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];

@@ -8,7 +8,7 @@ mod sweep;
 
 pub use book::{Attempt, Entry, LetterBook, State};
 pub use letter::{Body, Contents, Letter, Place};
-pub use park::{DeadLetters, Failure, chain};
+pub use park::{DeadLetters, Failure};
 pub use redrive::Redrive;
 pub use sweep::Sweeper;
 

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     commit::CommitError,
-    dead_letter::{Cause, chain},
+    dead_letter::Cause,
+    error_chain,
     log::{Attempts, Delivery, Log},
     trace,
 };
@@ -112,16 +113,16 @@ impl<L: Log, H: Handler> Shared<L, H> {
         match self.handler.handle(received).await {
             Outcome::Publish(events) => match self.publish(&events, received).await {
                 Ok(()) => Ended::Done,
-                Err(refusal) => Ended::Hopeless(Cause::Rejected, chain(&refusal)),
+                Err(refusal) => Ended::Hopeless(Cause::Rejected, error_chain(&refusal)),
             },
-            Outcome::Retry(error) => Ended::Failed(Cause::Exhausted, chain(&*error)),
+            Outcome::Retry(error) => Ended::Failed(Cause::Exhausted, error_chain(&*error)),
             Outcome::Hold { reason, retry_in } => {
                 debug!(reason, "held until what it depends on is back");
                 Ended::Held(retry_in)
             }
             Outcome::Reject(error) => {
                 let cause = if error.is::<DecodeError>() { Cause::Undecodable } else { Cause::Rejected };
-                Ended::Hopeless(cause, chain(&*error))
+                Ended::Hopeless(cause, error_chain(&*error))
             }
         }
     }

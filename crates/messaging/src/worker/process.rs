@@ -9,7 +9,8 @@ use tracing::{Instrument, Span, info_span, warn};
 
 use super::{Handler, Received, Shared, attempt::Next, in_hand::InHandGuard, recall::Recalled};
 use crate::{
-    dead_letter::{self, Cause, Failure, chain},
+    dead_letter::{self, Cause, Failure},
+    error_chain,
     log::{Attempts, Delivery, Log, Unavailable},
     topology::REDRIVE,
     trace,
@@ -99,7 +100,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
             Ok(envelope) => envelope,
             Err(error) => {
                 let tries = attempts.failed + 1;
-                return self.park(delivery, Cause::Undecodable, chain(&error), tries, attempts).await;
+                return self.park(delivery, Cause::Undecodable, error_chain(&error), tries, attempts).await;
             }
         };
         let trace = trace::of_message(message, envelope.trace_id);
