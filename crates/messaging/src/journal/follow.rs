@@ -13,7 +13,7 @@ use super::{
     fold::{Folded, Folding},
     inputs::{self, Source},
 };
-use crate::log::{Beats, Log, Reader};
+use crate::log::{Beats, Log, Reader, Stored};
 
 /// Messages folded between two looks at everything else.
 const READ: usize = 1_000;
@@ -51,15 +51,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
                 () = stop.cancelled() => return Ok(Followed::Stopped),
                 messages = reader.next_batch(READ) => {
                     silent_since = Instant::now();
-                    for message in messages {
-                        let folding = folded
-                            .apply(&*self.decider, self.config.control, &message)
-                            .map_err(|error| self.broken(&error))?;
-                        if folding == Folding::Foreign {
-                            self.foreign(message.sequence);
-                        }
-                    }
-                    self.forget_foreign(&folded.positions);
+                    self.fold_batch(folded, &messages)?;
                 }
                 beat = beats.next() => {
                     if beat.epoch >= folded.epoch {
@@ -76,6 +68,18 @@ impl<L: Log, D: Decider> Journal<L, D> {
                 }
             }
         }
+    }
+
+    /// Folds what was read, and takes note of what is no part of the journal.
+    fn fold_batch(&mut self, folded: &mut Folded<D::State>, messages: &[Stored]) -> Result<(), JournalError> {
+        for message in messages {
+            let folding = folded.apply(&*self.decider, self.config.control, message);
+            if folding.map_err(|error| self.broken(&error))? == Folding::Foreign {
+                self.foreign(message.sequence);
+            }
+        }
+        self.forget_foreign(&folded.positions);
+        Ok(())
     }
 
     /// The journal's last sequence as this process comes to it: having folded it, it has caught up.

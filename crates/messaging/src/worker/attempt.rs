@@ -75,19 +75,31 @@ impl<L: Log, H: Handler> Shared<L, H> {
                 Next::Over(self.park(delivery, cause, error, tries, attempts).await)
             }
             Ended::Failed(cause, error) => {
-                self.metrics.attempt(durable, "failed");
-                attempts.failed += 1;
-                attempts.first_failure.get_or_insert_with(|| (self.config.clock)());
-                if attempts.failed >= self.config.retry.max_attempts {
-                    return Next::Over(self.park(delivery, cause, error, attempts.failed, attempts).await);
-                }
-                let pause = pauses.next();
-                warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
-                received.attempt = attempts.failed + 1;
-                (received.first, received.repeated) = (false, true);
-                Next::Again(pause)
+                self.failed(delivery, received, attempts, pauses, (cause, error)).await
             }
         }
+    }
+
+    /// Counts a failure: another attempt follows, unless it was the last one.
+    async fn failed<D: Delivery>(
+        &self,
+        delivery: &D,
+        received: &mut Received<'_>,
+        attempts: &mut Attempts,
+        pauses: &mut Pauses,
+        (cause, error): (Cause, String),
+    ) -> Next {
+        self.metrics.attempt(self.config.consumer.durable, "failed");
+        attempts.failed += 1;
+        attempts.first_failure.get_or_insert_with(|| (self.config.clock)());
+        if attempts.failed >= self.config.retry.max_attempts {
+            return Next::Over(self.park(delivery, cause, error, attempts.failed, attempts).await);
+        }
+        let pause = pauses.next();
+        warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
+        received.attempt = attempts.failed + 1;
+        (received.first, received.repeated) = (false, true);
+        Next::Again(pause)
     }
 
     /// Waits until the attempt may begin, and is noted if it has to be. While it cannot be noted, others may have
