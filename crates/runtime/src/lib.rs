@@ -45,7 +45,7 @@ mod tasks;
 mod telemetry;
 
 pub use clock::{Clock, ManualClock};
-pub use config::{ConfigError, ProcessConfig};
+pub use config::ConfigError;
 pub use health::{Heartbeat, ReadinessCheck};
 pub use host::host_name;
 pub use problem::{FieldError, Problem};
