@@ -1,6 +1,6 @@
 //! Every metric of this crate: names, labels and meaning.
 
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, core::Collector};
 
 /// Seconds, from a message's journey on loopback to a gateway's time-out. The same bounds as those of every process, so
 /// that latencies can be added and compared.
@@ -12,18 +12,9 @@ const MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0,
 /// The metrics of this crate. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
-    pub(crate) commit_size: HistogramVec,
-    pub(crate) commit_seconds: HistogramVec,
-    pub(crate) publish_retries: IntCounterVec,
-    pub(crate) journal_leader: IntGaugeVec,
-    pub(crate) journal_epoch: IntGaugeVec,
-    pub(crate) journal_sequence: IntGaugeVec,
-    pub(crate) journal_transitions: IntCounterVec,
-    pub(crate) failed_ticks: IntCounterVec,
-    pub(crate) process_seconds: HistogramVec,
-    attempts: IntCounterVec,
-    pub(crate) in_flight: IntGaugeVec,
-    pub(crate) backlog: IntGaugeVec,
+    pub(crate) commit: CommitMetrics,
+    pub(crate) journal: JournalMetrics,
+    pub(crate) worker: WorkerMetrics,
     pub(crate) dead_letters: IntCounterVec,
 }
 
@@ -33,94 +24,163 @@ impl Metrics {
     /// # Errors
     /// A name is taken: this was called twice for one registry.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let histogram = |name: &str, help: &str, labels: &[&str], buckets: &[f64]| {
-            let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-            let metric = HistogramVec::new(opts, labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
-        let gauge = |name: &str, help: &str, labels: &[&str]| {
-            let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok::<_, prometheus::Error>(metric)
-        };
+        let registrar = Registrar(registry);
         Ok(Self {
-            commit_size: histogram(
-                "messaging_commit_messages",
-                "Messages stored together, by stream",
-                &["stream"],
-                MESSAGES,
-            )?,
-            commit_seconds: histogram(
-                "messaging_commit_duration_seconds",
-                "From sending messages to the broker's word that they are stored, by stream",
-                &["stream"],
-                SECONDS,
-            )?,
-            publish_retries: counter(
-                "messaging_publish_retries_total",
-                "Publishes sent again because no definite answer came, by stream",
-                &["stream"],
-            )?,
-            journal_leader: gauge(
-                "journal_leader",
-                "1 while this process is the journal's active writer, else 0",
-                &["journal"],
-            )?,
-            journal_epoch: gauge(
-                "journal_epoch",
-                "The journal's epoch as this process knows it",
-                &["journal"],
-            )?,
-            journal_sequence: gauge(
-                "journal_sequence",
-                "The journal's last sequence folded by this process",
-                &["journal"],
-            )?,
-            journal_transitions: counter(
-                "journal_transitions_total",
-                "How often this process took over, lost or handed over a journal",
-                &["journal", "transition"],
-            )?,
-            failed_ticks: counter(
-                "journal_failed_ticks_total",
-                "Ticks that decided nothing because the rules panicked or their outcome was too large",
-                &["journal"],
-            )?,
-            process_seconds: histogram(
-                "messaging_process_duration_seconds",
-                "From a message's arrival to its settlement, by consumer and outcome",
-                &["consumer", "outcome"],
-                SECONDS,
-            )?,
-            attempts: counter(
-                "worker_attempts_total",
-                "Attempts at messages, by consumer and how they ended: done, failed (counts towards the \
-                 limit), died (so does this: a delivery ended without a word), held, rejected; and \
-                 handed_back: a delivery that counts as none",
-                &["consumer", "outcome"],
-            )?,
-            in_flight: gauge("messaging_in_flight", "Messages being handled, by consumer", &["consumer"])?,
-            backlog: gauge(
-                "messaging_backlog",
-                "Messages waiting for this consumer when the last one arrived",
-                &["consumer"],
-            )?,
-            dead_letters: counter(
+            commit: CommitMetrics::register(&registrar)?,
+            journal: JournalMetrics::register(&registrar)?,
+            worker: WorkerMetrics::register(&registrar)?,
+            dead_letters: registrar.counter(
                 "dead_letters_total",
                 "Messages parked because they cannot be handled, by service and cause",
                 &["service", "cause"],
             )?,
         })
     }
+}
 
-    /// Counts an attempt of a worker by how it ended.
+/// What is told of commits, whoever makes them.
+#[derive(Clone)]
+pub(crate) struct CommitMetrics {
+    pub(crate) size: HistogramVec,
+    pub(crate) seconds: HistogramVec,
+    pub(crate) retries: IntCounterVec,
+}
+
+impl CommitMetrics {
+    fn register(registrar: &Registrar<'_>) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            size: registrar.histogram(
+                "messaging_commit_messages",
+                "Messages stored together, by stream",
+                &["stream"],
+                MESSAGES,
+            )?,
+            seconds: registrar.histogram(
+                "messaging_commit_duration_seconds",
+                "From sending messages to the broker's word that they are stored, by stream",
+                &["stream"],
+                SECONDS,
+            )?,
+            retries: registrar.counter(
+                "messaging_publish_retries_total",
+                "Publishes sent again because no definite answer came, by stream",
+                &["stream"],
+            )?,
+        })
+    }
+}
+
+/// What is told of journals.
+#[derive(Clone)]
+pub(crate) struct JournalMetrics {
+    pub(crate) leader: IntGaugeVec,
+    pub(crate) epoch: IntGaugeVec,
+    pub(crate) sequence: IntGaugeVec,
+    pub(crate) transitions: IntCounterVec,
+    pub(crate) failed_ticks: IntCounterVec,
+}
+
+impl JournalMetrics {
+    fn register(registrar: &Registrar<'_>) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            leader: registrar.gauge(
+                "journal_leader",
+                "1 while this process is the journal's active writer, else 0",
+                &["journal"],
+            )?,
+            epoch: registrar.gauge(
+                "journal_epoch",
+                "The journal's epoch as this process knows it",
+                &["journal"],
+            )?,
+            sequence: registrar.gauge(
+                "journal_sequence",
+                "The journal's last sequence folded by this process",
+                &["journal"],
+            )?,
+            transitions: registrar.counter(
+                "journal_transitions_total",
+                "How often this process took over, lost or handed over a journal",
+                &["journal", "transition"],
+            )?,
+            failed_ticks: registrar.counter(
+                "journal_failed_ticks_total",
+                "Ticks that decided nothing because the rules panicked or their outcome was too large",
+                &["journal"],
+            )?,
+        })
+    }
+}
+
+/// What is told of workers.
+#[derive(Clone)]
+pub(crate) struct WorkerMetrics {
+    pub(crate) seconds: HistogramVec,
+    attempts: IntCounterVec,
+    pub(crate) in_flight: IntGaugeVec,
+    pub(crate) backlog: IntGaugeVec,
+}
+
+impl WorkerMetrics {
+    fn register(registrar: &Registrar<'_>) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            seconds: registrar.histogram(
+                "messaging_process_duration_seconds",
+                "From a message's arrival to its settlement, by consumer and outcome",
+                &["consumer", "outcome"],
+                SECONDS,
+            )?,
+            attempts: registrar.counter(
+                "worker_attempts_total",
+                "Attempts at messages, by consumer and how they ended: done, failed (counts towards the \
+                 limit), died (so does this: a delivery ended without a word), held, rejected; and \
+                 handed_back: a delivery that counts as none",
+                &["consumer", "outcome"],
+            )?,
+            in_flight: registrar.gauge(
+                "messaging_in_flight",
+                "Messages being handled, by consumer",
+                &["consumer"],
+            )?,
+            backlog: registrar.gauge(
+                "messaging_backlog",
+                "Messages waiting for this consumer when the last one arrived",
+                &["consumer"],
+            )?,
+        })
+    }
+
+    /// Counts an attempt by how it ended.
     pub(crate) fn attempt(&self, consumer: &str, outcome: &str) {
         self.attempts.with_label_values(&[consumer, outcome]).inc();
+    }
+}
+
+/// Makes metrics and registers them.
+struct Registrar<'a>(&'a Registry);
+
+impl Registrar<'_> {
+    fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        buckets: &[f64],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        self.registered(HistogramVec::new(opts, labels)?)
+    }
+
+    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        self.registered(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        self.registered(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn registered<M: Collector + Clone + 'static>(&self, metric: M) -> Result<M, prometheus::Error> {
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
     }
 }

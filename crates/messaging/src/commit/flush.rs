@@ -98,11 +98,12 @@ impl<L: Log> Sender<L> {
     async fn settle(&self, batch: Vec<Submission>) {
         let started = Instant::now();
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        self.metrics.commit_size.with_label_values(&[self.stream]).observe(batch.len() as f64);
+        self.metrics.commit.size.with_label_values(&[self.stream]).observe(batch.len() as f64);
         let (messages, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|s| (s.message, s.done)).unzip();
         let outcomes = self.store(&messages).await;
         self.metrics
-            .commit_seconds
+            .commit
+            .seconds
             .with_label_values(&[self.stream])
             .observe(started.elapsed().as_secs_f64());
         for (done, outcome) in waiting.into_iter().zip(outcomes) {
@@ -145,7 +146,7 @@ impl<L: Log> Sender<L> {
         loop {
             match attempt().await {
                 Err(PublishError::Unknown(_)) if Instant::now() + pause < deadline => {
-                    self.metrics.publish_retries.with_label_values(&[self.stream]).inc();
+                    self.metrics.commit.retries.with_label_values(&[self.stream]).inc();
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(1));
                 }

@@ -60,7 +60,7 @@ pub(super) async fn commit<L: Log>(
                 pause = LAST_PAUSE;
             }
         }
-        metrics.publish_retries.with_label_values(&[journal]).inc();
+        metrics.commit.retries.with_label_values(&[journal]).inc();
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
     }

@@ -179,9 +179,9 @@ impl<L: Log, D: Decider> Journal<L, D> {
     ) {
         let journal = &[self.config.stream];
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.metrics.journal_leader.with_label_values(journal).set(i64::from(role == Role::Leading));
-        self.metrics.journal_epoch.with_label_values(journal).set(gauge(epoch));
-        self.metrics.journal_sequence.with_label_values(journal).set(gauge(sequence));
+        self.metrics.journal.leader.with_label_values(journal).set(i64::from(role == Role::Leading));
+        self.metrics.journal.epoch.with_label_values(journal).set(gauge(epoch));
+        self.metrics.journal.sequence.with_label_values(journal).set(gauge(sequence));
         self.status.send_if_modified(|status| {
             let changed = status.role != role || status.sequence != sequence || status.caught_up != caught_up;
             if changed {
@@ -196,7 +196,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
     }
 
     pub(super) fn count(&self, transition: &str) {
-        self.metrics.journal_transitions.with_label_values(&[self.config.stream, transition]).inc();
+        self.metrics.journal.transitions.with_label_values(&[self.config.stream, transition]).inc();
     }
 
     /// The decider, for tasks of their own.

@@ -61,16 +61,16 @@ impl<L: Log, H: Handler> Shared<L, H> {
         let durable = self.config.consumer.durable;
         match ended {
             Ended::Done => {
-                self.metrics.attempt(durable, "done");
+                self.metrics.worker.attempt(durable, "done");
                 tell(delivery.ack().await);
                 Next::Over(Verdict::Done)
             }
             Ended::Held(pause) => {
-                self.metrics.attempt(durable, "held");
+                self.metrics.worker.attempt(durable, "held");
                 Next::Again(pause)
             }
             Ended::Hopeless(cause, error) => {
-                self.metrics.attempt(durable, "rejected");
+                self.metrics.worker.attempt(durable, "rejected");
                 let tries = attempts.failed + 1;
                 Next::Over(self.park(delivery, cause, error, tries, attempts).await)
             }
@@ -89,7 +89,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         pauses: &mut Pauses,
         (cause, error): (Cause, String),
     ) -> Next {
-        self.metrics.attempt(self.config.consumer.durable, "failed");
+        self.metrics.worker.attempt(self.config.consumer.durable, "failed");
         attempts.failed += 1;
         attempts.first_failure.get_or_insert_with(|| (self.config.clock)());
         if attempts.failed >= self.config.retry.max_attempts {

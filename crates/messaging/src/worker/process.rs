@@ -45,7 +45,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
     ) {
         let durable = self.config.consumer.durable;
         let backlog = i64::try_from(delivery.backlog()).unwrap_or(i64::MAX);
-        self.metrics.backlog.with_label_values(&[durable]).set(backlog);
+        self.metrics.worker.backlog.with_label_values(&[durable]).set(backlog);
         let Some(_held) = self.take_in_hand(delivery) else { return };
         let started = Instant::now();
         let verdict = tokio::select! {
@@ -53,14 +53,15 @@ impl<L: Log, H: Handler> Shared<L, H> {
             never = keep_alive(delivery, self.config.progress) => never,
         };
         self.metrics
-            .process_seconds
+            .worker
+            .seconds
             .with_label_values(&[durable, verdict.as_str()])
             .observe(started.elapsed().as_secs_f64());
     }
 
     /// Takes the message in hand until what is returned is dropped; `None` if it is already.
     pub(super) fn take_in_hand(&self, delivery: &impl Delivery) -> Option<InHandGuard<'_>> {
-        let in_flight = self.metrics.in_flight.with_label_values(&[self.config.consumer.durable]);
+        let in_flight = self.metrics.worker.in_flight.with_label_values(&[self.config.consumer.durable]);
         self.in_hand.take(delivery, in_flight)
     }
 

@@ -61,7 +61,7 @@ impl<L: Log, H> Shared<L, H> {
         let max_attempts = self.config.retry.max_attempts;
         let recalled = Recalled::new(record, delivery.deliveries(), max_attempts, (self.config.clock)());
         if recalled.attempts.failed > record.map_or(0, |record| record.failed) {
-            self.metrics.attempt(durable, "died");
+            self.metrics.worker.attempt(durable, "died");
         }
         recalled
     }
@@ -97,7 +97,7 @@ impl<L: Log, H> Shared<L, H> {
     /// Hands the message to another member, or a later delivery to this one, without a failure to its name.
     pub(super) async fn hand_back(&self, delivery: &impl Delivery, attempts: &Attempts, delay: Duration) {
         let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
-        self.metrics.attempt(durable, "handed_back");
+        self.metrics.worker.attempt(durable, "handed_back");
         let deliveries = self.in_hand.newest(sequence).unwrap_or(attempts.deliveries);
         let record = Attempts { deliveries, alone: false, ..*attempts };
         let recorded = self.log.save_attempts(durable, sequence, &record);
