@@ -12,12 +12,14 @@ use tokio::{
 use super::{CommitConfig, CommitError, MAX_BATCH, MAX_BATCH_BYTES, Submission};
 use crate::{
     headers::MSG_ID,
-    log::{Ack, Log, Message, PublishError},
+    log::{Ack, Log, Message, PublishError, patience::Doubling},
     metrics::Metrics,
 };
 
-/// First pause before a message without an answer is sent again; doubles up to a second.
+/// First pause before a message without an answer is sent again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs until every handle is dropped and everything they sent is settled.
 pub(super) async fn run<L: Log>(
@@ -142,13 +144,12 @@ impl<L: Log> Sender<L> {
     where
         F: Future<Output = Result<Ack, PublishError>>,
     {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Doubling { next: FIRST_PAUSE, longest: LONGEST_PAUSE };
         loop {
             match attempt().await {
-                Err(PublishError::Unknown(_)) if Instant::now() + pause < deadline => {
+                Err(PublishError::Unknown(_)) if Instant::now() + pauses.next < deadline => {
                     self.metrics.commit.retries.with_label_values(&[self.stream]).inc();
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
+                    pauses.pause().await;
                 }
                 definite => return definite,
             }

@@ -14,13 +14,13 @@ use super::{
 use crate::{
     commit::{CommitConfig, GroupCommit},
     headers::{Headers, MSG_ID, TRACEPARENT, one_line},
-    log::{Log, Message, Stored},
+    log::{Log, Message, Stored, patience::Doubling},
     metrics::Metrics,
 };
 
 /// Bodies above this are left where they are: body and headers together must fit the broker's limit.
 const MAX_BODY: usize = 512 * 1024;
-/// First pause before a letter is sent again that the broker did not take; doubles each time.
+/// First pause before a letter is sent again that the broker did not take.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -64,7 +64,7 @@ impl DeadLetters {
     /// again changes nothing. Cancel safe.
     pub async fn park(&self, failure: &Failure<'_>) -> u64 {
         let letter = self.letter(failure);
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Doubling { next: FIRST_PAUSE, longest: LONGEST_PAUSE };
         let stored = loop {
             match self.commit.publish(letter.clone()).await {
                 Ok(stored) => break stored,
@@ -73,8 +73,7 @@ impl DeadLetters {
                     error!(stream, sequence, %refusal, "cannot park a message");
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pauses.pause().await;
         };
         self.metrics.dead_letters.with_label_values(&[self.service, failure.cause.as_str()]).inc();
         warn!(

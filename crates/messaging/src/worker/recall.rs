@@ -11,12 +11,10 @@ use events::Timestamp;
 use tracing::warn;
 
 use super::Shared;
-use crate::log::{Attempts, Delivery, Log};
+use crate::log::{Attempts, Delivery, Log, patience::ASK_AGAIN};
 
 /// Deaths of the process after which a message is handled alone.
 const SUSPECT_AFTER: u64 = 3;
-/// Pause before the broker is asked again for a record.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Longest wait for the broker to take the record of a message that is handed back.
 const RECORD: Duration = Duration::from_secs(1);
 
