@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     commit::CommitError,
-    dead_letter::{Cause, chain},
+    dead_letter::Cause,
+    error_chain,
     log::{Attempts, Delivery, Log},
     trace,
 };
@@ -61,33 +62,45 @@ impl<L: Log, H: Handler> Shared<L, H> {
         let durable = self.config.consumer.durable;
         match ended {
             Ended::Done => {
-                self.metrics.attempt(durable, "done");
+                self.metrics.worker.attempt(durable, "done");
                 tell(delivery.ack().await);
                 Next::Over(Verdict::Done)
             }
             Ended::Held(pause) => {
-                self.metrics.attempt(durable, "held");
+                self.metrics.worker.attempt(durable, "held");
                 Next::Again(pause)
             }
             Ended::Hopeless(cause, error) => {
-                self.metrics.attempt(durable, "rejected");
+                self.metrics.worker.attempt(durable, "rejected");
                 let tries = attempts.failed + 1;
                 Next::Over(self.park(delivery, cause, error, tries, attempts).await)
             }
             Ended::Failed(cause, error) => {
-                self.metrics.attempt(durable, "failed");
-                attempts.failed += 1;
-                attempts.first_failure.get_or_insert_with(|| (self.config.clock)());
-                if attempts.failed >= self.config.retry.max_attempts {
-                    return Next::Over(self.park(delivery, cause, error, attempts.failed, attempts).await);
-                }
-                let pause = pauses.next();
-                warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
-                received.attempt = attempts.failed + 1;
-                (received.first, received.repeated) = (false, true);
-                Next::Again(pause)
+                self.failed(delivery, received, attempts, pauses, (cause, error)).await
             }
         }
+    }
+
+    /// Counts a failure: another attempt follows, unless it was the last one.
+    async fn failed<D: Delivery>(
+        &self,
+        delivery: &D,
+        received: &mut Received<'_>,
+        attempts: &mut Attempts,
+        pauses: &mut Pauses,
+        (cause, error): (Cause, String),
+    ) -> Next {
+        self.metrics.worker.attempt(self.config.consumer.durable, "failed");
+        attempts.failed += 1;
+        attempts.first_failure.get_or_insert_with(|| (self.config.clock)());
+        if attempts.failed >= self.config.retry.max_attempts {
+            return Next::Over(self.park(delivery, cause, error, attempts.failed, attempts).await);
+        }
+        let pause = pauses.next();
+        warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
+        received.attempt = attempts.failed + 1;
+        (received.first, received.repeated) = (false, true);
+        Next::Again(pause)
     }
 
     /// Waits until the attempt may begin, and is noted if it has to be. While it cannot be noted, others may have
@@ -113,16 +126,16 @@ impl<L: Log, H: Handler> Shared<L, H> {
         match self.handler.handle(received).await {
             Outcome::Publish(events) => match self.publish(&events, received).await {
                 Ok(()) => Ended::Done,
-                Err(refusal) => Ended::Hopeless(Cause::Rejected, chain(&refusal)),
+                Err(refusal) => Ended::Hopeless(Cause::Rejected, error_chain(&refusal)),
             },
-            Outcome::Retry(error) => Ended::Failed(Cause::Exhausted, chain(&*error)),
+            Outcome::Retry(error) => Ended::Failed(Cause::Exhausted, error_chain(&*error)),
             Outcome::Hold { reason, retry_in } => {
                 debug!(reason, "held until what it depends on is back");
                 Ended::Held(retry_in)
             }
             Outcome::Reject(error) => {
                 let cause = if error.is::<DecodeError>() { Cause::Undecodable } else { Cause::Rejected };
-                Ended::Hopeless(cause, chain(&*error))
+                Ended::Hopeless(cause, error_chain(&*error))
             }
         }
     }

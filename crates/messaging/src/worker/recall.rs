@@ -12,12 +12,10 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::Shared;
-use crate::log::{Attempts, Delivery, Log};
+use crate::log::{Attempts, Delivery, Log, patience::ASK_AGAIN};
 
 /// Deaths of the process after which a message is handled alone.
 const SUSPECT_AFTER: u64 = 3;
-/// Pause before the broker is asked again for a record.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
 /// Longest wait for the broker to take the record of a message that is handed back.
 const RECORD: Duration = Duration::from_secs(1);
 
@@ -62,7 +60,7 @@ impl<L: Log, H> Shared<L, H> {
         let max_attempts = self.config.retry.max_attempts;
         let recalled = Recalled::new(record, delivery.deliveries(), max_attempts, (self.config.clock)());
         if recalled.attempts.failed > record.map_or(0, |record| record.failed) {
-            self.metrics.attempt(durable, "died");
+            self.metrics.worker.attempt(durable, "died");
         }
         recalled
     }
@@ -116,7 +114,7 @@ impl<L: Log, H> Shared<L, H> {
     /// Hands the message to another member, or a later delivery to this one, without a failure to its name.
     pub(super) async fn hand_back(&self, delivery: &impl Delivery, attempts: &Attempts, delay: Duration) {
         let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
-        self.metrics.attempt(durable, "handed_back");
+        self.metrics.worker.attempt(durable, "handed_back");
         let deliveries = self.in_hand.newest(sequence).unwrap_or(attempts.deliveries);
         let record = Attempts { deliveries, alone: false, ..*attempts };
         let recorded = self.log.save_attempts(durable, sequence, &record);
