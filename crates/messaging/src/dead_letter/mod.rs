@@ -52,7 +52,7 @@ pub enum Cause {
     Exhausted,
     /// Handling it, or deciding on it, panicked.
     Panicked,
-    /// The process died each time it was handled, the last time with nothing else in hand.
+    /// The process died each time it was handled, the last times with nothing else in hand.
     Crashed,
     /// The broker gave it up: somebody had limited the consumer's deliveries.
     MaxDeliveries,

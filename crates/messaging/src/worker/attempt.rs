@@ -4,6 +4,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use events::DecodeError;
 use futures_util::{FutureExt, future::join_all};
+use tokio::time::timeout;
 use tracing::{Span, debug, warn};
 
 use super::{
@@ -25,6 +26,10 @@ use crate::{
 const REPUBLISH: Duration = Duration::from_millis(500);
 /// Pause before the broker is told again that a message is about to be handled alone.
 const NOTE_AGAIN: Duration = Duration::from_millis(500);
+/// How long a message that is to be handled alone waits at a time until the handler is ready.
+const READY: Duration = Duration::from_secs(1);
+/// Pause before it waits again.
+const NOT_READY: Duration = Duration::from_millis(100);
 
 /// What comes next for a message whose attempt is over.
 pub(super) enum Next {
@@ -53,13 +58,16 @@ impl<L: Log, H: Handler> Shared<L, H> {
         pauses: &mut Pauses,
         alone: bool,
     ) -> Next {
-        let guard = self.acquire_isolation(delivery, attempts, alone).await;
+        let durable = self.config.consumer.durable;
+        let Some(guard) = self.acquire_isolation(delivery, attempts, alone).await else {
+            self.metrics.worker.attempt(durable, "held");
+            return Next::Again(NOT_READY);
+        };
         attempts.begun = true;
         let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
         self.note_survived(delivery, attempts).await;
         drop(guard);
-        let durable = self.config.consumer.durable;
         match ended {
             Ended::Done => {
                 self.metrics.worker.attempt(durable, "done");
@@ -104,18 +112,25 @@ impl<L: Log, H: Handler> Shared<L, H> {
     }
 
     /// Waits until the attempt may begin, and is noted if it has to be. While it cannot be noted, others may have
-    /// their turn.
+    /// their turn. `None` if it is to be made alone and the handler is not ready: whoever waits for what is down would
+    /// be alone all the while, and dying then would be held against it.
     async fn acquire_isolation<D: Delivery>(
         &self,
         delivery: &D,
         attempts: &mut Attempts,
         alone: bool,
-    ) -> IsolationGuard<'_> {
+    ) -> Option<IsolationGuard<'_>> {
+        if !alone {
+            return Some(self.config.isolation.acquire(false).await);
+        }
         loop {
-            let guard = self.config.isolation.acquire(alone).await;
-            attempts.alone = attempts.alone || (alone && self.note_alone(delivery, attempts).await);
-            if attempts.alone || !alone {
-                return guard;
+            timeout(READY, self.handler.ready()).await.ok()?;
+            let guard = self.config.isolation.acquire(true).await;
+            // Others may have found out meanwhile.
+            self.handler.ready().now_or_never()?;
+            attempts.alone = attempts.alone || self.note_alone(delivery, attempts).await;
+            if attempts.alone {
+                return Some(guard);
             }
             drop(guard);
             tokio::time::sleep(NOTE_AGAIN).await;

@@ -97,7 +97,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         stop: &CancellationToken,
     ) -> Verdict {
         if recalled.condemned {
-            let error = "the process died each time it was handled, the last time with nothing else in hand";
+            let error = "the process died each time it was handled, the last times with nothing else in hand";
             return self.park(delivery, Cause::Crashed, error.to_owned(), attempts.failed, attempts).await;
         }
         let message = delivery.message();
