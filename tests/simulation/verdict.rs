@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use events::catalogue::{CONSUMERS, ConsumerDef, REDRIVES, STREAMS};
+use events::catalogue::{CONSUMERS, ConsumerDef, NOTIFICATIONS, PAYMENTS, REDRIVES, STREAMS};
 use inventory_service::domain::{self, Stock};
 use messaging::{
     dead_letter::{self, LetterBook, redrive::Redrive},
@@ -84,6 +84,9 @@ pub(crate) async fn judge(
     }
     violations.extend(repeated(&evidence));
     violations.extend(uncompared(&evidence));
+    if tells_again(&evidence) {
+        world.trace.sometimes("an outcome is told again after its id is forgotten");
+    }
     Ok(violations)
 }
 
@@ -165,4 +168,11 @@ fn repeated(evidence: &Evidence) -> Vec<String> {
     letters.sort_unstable();
     let twice = letters.windows(2).filter(|pair| pair[0] == pair[1]);
     twice.map(|pair| format!("REDRIVE: letter {} was put back once and is there twice", pair[0])).collect()
+}
+
+/// Whether a worker's outcome is stored twice.
+fn tells_again(evidence: &Evidence) -> bool {
+    let mut told = BTreeSet::new();
+    let outcomes = [PAYMENTS, NOTIFICATIONS].map(|stream| evidence.messages(stream.name));
+    outcomes.into_iter().flatten().any(|outcome| !told.insert(outcome.id))
 }

@@ -6,6 +6,7 @@
 //! stored all the same.
 
 mod attempts;
+pub(crate) mod patience;
 
 use std::{future::Future, time::Duration};
 

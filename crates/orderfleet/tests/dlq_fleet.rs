@@ -18,6 +18,8 @@ use serde_json::Value;
 use testkit::eventually;
 use uuid::Uuid;
 
+/// Stock that has moved.
+const ADJUSTED: &str = include_str!("../../events/golden/inventory.adjusted.v1.json");
 const SOON: Duration = Duration::from_secs(60);
 
 /// A fleet, and an operator with a connection to its broker.
@@ -228,8 +230,16 @@ async fn a_message_that_a_worker_gave_up_is_put_back_and_nobody_is_charged_twice
     );
     let (code, _) = shop.dlq(&["discard", "--all", "--yes", "--reason", "nobody waits for them"]).await;
     assert_eq!(code, Some(0));
+    // Who can read it takes it for stock that has moved, until an operator says that it has not.
+    shop.publish("inventory.adjusted", ADJUSTED.as_bytes()).await;
+    shop.open_letters(1).await;
+    assert_eq!(shop.verify().await.broken(), [CheckId::V3, CheckId::V6]);
+    let (code, _) = shop.dlq(&["discard", "--all", "--yes", "--reason", "nobody of ours wrote it"]).await;
+    assert_eq!(code, Some(0));
     let report = shop.verify().await;
     assert!(report.holds() && report.settled, "{:#?}", report.checks);
+    let notes: Vec<_> = report.checks.iter().flat_map(|check| &check.notes).collect();
+    assert_eq!(notes.len(), 1, "what was put back before cannot be said to have been left alone: {notes:?}");
     assert_eq!(report.summary.captured["EUR"], 3_900, "one lamp was paid once");
     shop.fleet.shutdown().await.unwrap();
 }

@@ -6,10 +6,9 @@ use events::{Timestamp, catalogue::REDRIVE_SUFFIX};
 use super::{
     ATTEMPTS, Letter, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT,
     letter::{Contents, Place},
-    park::one_line,
 };
 use crate::{
-    headers::{Headers, MSG_ID},
+    headers::{Headers, MSG_ID, one_line},
     log::{Message, Stored},
 };
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use async_nats::{Client, Subject, jetstream};
 
 use super::{JetStream, reader::stored, timestamp, unavailable};
-use crate::log::{Delivery, DeliveryInfo, Unavailable};
+use crate::{
+    headers::one_line,
+    log::{Delivery, DeliveryInfo, Unavailable},
+};
 
 /// Longest wait for the client to take an answer; it has no limit of its own while the broker is away.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,7 +67,6 @@ impl Delivery for JetStreamDelivery {
     }
 
     async fn terminate(&self, reason: &str) -> Result<(), Unavailable> {
-        let line: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        self.settle(format!("+TERM {line}")).await
+        self.settle(format!("+TERM {}", one_line(reason))).await
     }
 }

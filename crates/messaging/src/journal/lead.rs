@@ -256,7 +256,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         let cause = Causation { name: &name, id: events::ids::derive(&[journal, &name]), at: now };
         let ticked = self.tentative(decider).tick(&cause);
         let Err(undecided) = ticked else { return Ok(()) };
-        self.journal.metrics.failed_ticks.with_label_values(&[journal]).inc();
+        self.journal.metrics.journal.failed_ticks.with_label_values(&[journal]).inc();
         match undecided {
             Undecided::Hopeless(why) => {
                 if !std::mem::replace(&mut self.tick_failed, true) {

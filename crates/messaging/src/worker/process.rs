@@ -9,7 +9,8 @@ use tracing::{Instrument, Span, info_span, warn};
 
 use super::{Handler, Received, Shared, attempt::Next, in_hand::InHandGuard, recall::Recalled};
 use crate::{
-    dead_letter::{self, Cause, Failure, chain},
+    dead_letter::{self, Cause, Failure},
+    error_chain,
     log::{Attempts, Delivery, Log, Unavailable},
     topology::REDRIVE,
     trace,
@@ -44,7 +45,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
     ) {
         let durable = self.config.consumer.durable;
         let backlog = i64::try_from(delivery.backlog()).unwrap_or(i64::MAX);
-        self.metrics.backlog.with_label_values(&[durable]).set(backlog);
+        self.metrics.worker.backlog.with_label_values(&[durable]).set(backlog);
         let Some(_held) = self.take_in_hand(delivery) else { return };
         let started = Instant::now();
         let verdict = tokio::select! {
@@ -52,7 +53,8 @@ impl<L: Log, H: Handler> Shared<L, H> {
             never = keep_alive(delivery, self.config.progress) => never,
         };
         self.metrics
-            .process_seconds
+            .worker
+            .seconds
             .with_label_values(&[durable, verdict.as_str()])
             .observe(started.elapsed().as_secs_f64());
         if !matches!(verdict, Verdict::HandBack(_)) {
@@ -63,7 +65,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
 
     /// Takes the message in hand until what is returned is dropped; `None` if it is already.
     pub(super) fn take_in_hand(&self, delivery: &impl Delivery) -> Option<InHandGuard<'_>> {
-        let in_flight = self.metrics.in_flight.with_label_values(&[self.config.consumer.durable]);
+        let in_flight = self.metrics.worker.in_flight.with_label_values(&[self.config.consumer.durable]);
         self.in_hand.take(delivery, in_flight)
     }
 
@@ -95,7 +97,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         stop: &CancellationToken,
     ) -> Verdict {
         if recalled.condemned {
-            let error = "the process died each time it was handled, the last time with nothing else in hand";
+            let error = "the process died each time it was handled, the last times with nothing else in hand";
             return self.park(delivery, Cause::Crashed, error.to_owned(), attempts.failed, attempts).await;
         }
         let message = delivery.message();
@@ -103,7 +105,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
             Ok(envelope) => envelope,
             Err(error) => {
                 let tries = attempts.failed + 1;
-                return self.park(delivery, Cause::Undecodable, chain(&error), tries, attempts).await;
+                return self.park(delivery, Cause::Undecodable, error_chain(&error), tries, attempts).await;
             }
         };
         let trace = trace::of_message(message, envelope.trace_id);

@@ -2,6 +2,8 @@
 //! not write, elsewhere those that cannot be read. Whoever comes across one parks it; a journal that has nothing to
 //! write comes across it only when it looks.
 
+mod written_off;
+
 use std::collections::HashSet;
 
 use events::catalogue::{CONSUMERS, INVENTORY, ORDERS, PAYMENTS, REQUESTS, STREAMS, StreamDef};
@@ -10,6 +12,7 @@ use super::{
     book::reached,
     evidence::{Evidence, Fact, Recorded},
 };
+pub(super) use written_off::written_off;
 
 /// How many of them nobody has parked yet who still will, as far as anybody can tell.
 pub(super) fn unnoticed(evidence: &Evidence) -> usize {

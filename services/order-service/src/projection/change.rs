@@ -122,13 +122,13 @@ pub enum Fact {
 
 /// Where a fact comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Its sequence in its stream.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// When it happened.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// Its trace.
-    pub trace_id: TraceId,
+    pub(crate) trace_id: TraceId,
 }
 
 impl Fact {
@@ -158,7 +158,7 @@ impl Fact {
 
 impl Change {
     /// Adds what a fact says.
-    pub fn note(&mut self, fact: Fact, origin: Origin) {
+    pub(crate) fn note(&mut self, fact: Fact, origin: Origin) {
         self.at = self.at.max(origin.at);
         self.events += 1;
         match fact {

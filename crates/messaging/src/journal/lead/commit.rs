@@ -82,7 +82,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         let (log, metrics) = (self.journal.log.clone(), self.journal.metrics.clone());
         let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        metrics.commit_size.with_label_values(&[journal]).observe(messages.len() as f64);
+        metrics.commit.size.with_label_values(&[journal]).observe(messages.len() as f64);
         let count = messages.len();
         let commit = async move { fence::commit(&log, journal, messages, after, &metrics).await };
         self.under_way = Some(UnderWay {
@@ -101,7 +101,8 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
             let seconds = done.started.elapsed().as_secs_f64();
             self.journal
                 .metrics
-                .commit_seconds
+                .commit
+                .seconds
                 .with_label_values(&[self.journal.config.stream])
                 .observe(seconds);
             self.positions = done.positions;

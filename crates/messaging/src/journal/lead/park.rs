@@ -4,7 +4,7 @@
 //! beating, committing what it has decided, and listening for the end. But it decides on nothing more, because
 //! the position moves past an input only once that is decided on or parked.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
 
 use events::{RawEnvelope, Timestamp};
 use tokio::time::Instant;
@@ -18,12 +18,9 @@ use crate::{
         Decider,
         control::{Control, Place},
     },
-    log::{Log, Stored},
+    log::{Log, Stored, patience::get_patiently},
     topology::REDRIVE,
 };
-
-/// Pause before a broker that did not answer is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A message that is being parked.
 pub(super) struct Parking {
@@ -120,7 +117,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         let parked = async move {
             let message = match message {
                 Some(message) => Some(message),
-                None => fetch(&log, stream, sequence).await,
+                None => get_patiently(&log, stream, sequence).await,
             };
             match message {
                 Some(message) => {
@@ -151,13 +148,4 @@ async fn park(
     let attempts = before.saturating_add(1);
     let failure = Failure { message, stream, consumer, cause, error, attempts, first_failure };
     dead_letters.park(&failure).await;
-}
-
-async fn fetch<L: Log>(log: &L, stream: &str, sequence: u64) -> Option<Stored> {
-    loop {
-        match log.get(stream, sequence).await {
-            Ok(message) => return message,
-            Err(_away) => tokio::time::sleep(ASK_AGAIN).await,
-        }
-    }
 }

@@ -1,15 +1,15 @@
 //! The broker's time, which is the one time of all replicas.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
 
 use events::Timestamp;
 use tokio::time::Instant;
 
 use super::Leader;
-use crate::{journal::Decider, log::Log};
-
-/// Pause before a broker that did not answer is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+use crate::{
+    journal::Decider,
+    log::{Log, patience::ASK_AGAIN},
+};
 
 type Asking = Pin<Box<dyn Future<Output = (Timestamp, Instant)> + Send>>;
 

@@ -12,6 +12,7 @@ mod redrive;
 mod stock;
 mod strangers;
 mod world;
+mod written_off;
 
 use super::{Evidence, Expectations, Report, judge, report::CheckId};
 use world::World;
