@@ -155,7 +155,9 @@ impl Metrics {
             PublishError::Full => "full",
             PublishError::Refused(_) => "refused",
             // No answer, or one that tells what is stored already.
-            PublishError::Unknown(_) | PublishError::WrongLastSequence | PublishError::DuplicateInBatch => return,
+            PublishError::Unknown(_) | PublishError::WrongLastSequence | PublishError::DuplicateInBatch => {
+                return;
+            }
         };
         self.publish_refusals.with_label_values(&[stream, reason]).inc();
     }

@@ -61,7 +61,8 @@ struct ReadinessCollector {
 
 impl ReadinessCollector {
     fn new(health: &Arc<Health>) -> Result<Self, prometheus::Error> {
-        let gauge = IntGaugeVec::new(Opts::new(READINESS, "1 while this condition holds, else 0"), &["check"])?;
+        let gauge =
+            IntGaugeVec::new(Opts::new(READINESS, "1 while this condition holds, else 0"), &["check"])?;
         Ok(Self { gauge, health: Arc::clone(health) })
     }
 }

@@ -99,8 +99,9 @@ pub(super) async fn open_since(
             Stage::Confirmed.number(),
             places(some.len())
         );
-        let query =
-            some.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, order_id| query.bind(order_id.to_string()));
+        let query = some
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, order_id| query.bind(order_id.to_string()));
         for row in query.fetch_all(&mut *tx).await? {
             open.insert(parse(&row, 0)?, Timestamp(row.try_get(1)?));
         }
