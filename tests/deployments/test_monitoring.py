@@ -226,6 +226,8 @@ def test_generated_files_are_up_to_date():
 def test_every_alert_has_its_section_and_every_section_its_alert():
     sections = re.findall(r"^### (\w+)$", RUNBOOK.read_text(), re.MULTILINE)
     assert sorted(sections) == sorted({rule["alert"] for rule in alerts()})
+    links = re.findall(r"\[(\w+)\]\(#(\w+)\)", RUNBOOK.read_text())
+    assert links and not [link for link in links if link[0] not in sections or link[0].lower() != link[1]]
 
 
 def test_every_section_says_what_to_do():
