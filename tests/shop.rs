@@ -121,6 +121,11 @@ impl Shop {
     }
 }
 
+/// Calls processes on this machine.
+pub fn http() -> anyhow::Result<reqwest::Client> {
+    Ok(runtime::http_client().no_proxy().build()?)
+}
+
 /// Whether the process says of itself that it leads the journal.
 pub async fn leads(proc: &Proc, journal: &str) -> bool {
     metric(proc, &format!("journal_leader{{journal=\"{journal}\"}}")).await == Some(1.0)
@@ -128,7 +133,7 @@ pub async fn leads(proc: &Proc, journal: &str) -> bool {
 
 /// One metric of a process, by its name and labels; `None` when it is not there or nobody answers.
 pub async fn metric(proc: &Proc, name: &str) -> Option<f64> {
-    let answer = reqwest::get(format!("{}/metrics", proc.url())).await.ok()?;
+    let answer = http().ok()?.get(format!("{}/metrics", proc.url())).send().await.ok()?;
     let text = answer.text().await.ok()?;
     text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }

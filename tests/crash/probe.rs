@@ -4,12 +4,12 @@ use anyhow::{Context, ensure};
 use gateway_sim::Traffic;
 use orderfleet::fleet::{Fleet, Proc};
 use serde_json::Value;
-use tests::shop::Shop;
+use tests::shop::{Shop, http};
 
 /// Sets fault switches of the card gateway.
 pub(crate) async fn set_faults(shop: &Shop, switches: Value) -> anyhow::Result<()> {
     let url = format!("{}/admin/faults", shop.fleet.url("gateway-sim")?);
-    let answer = reqwest::Client::new().patch(url).json(&switches).send().await?;
+    let answer = http()?.patch(url).json(&switches).send().await?;
     ensure!(answer.status().is_success(), "the gateway refused {switches}: {}", answer.text().await?);
     Ok(())
 }
@@ -17,12 +17,12 @@ pub(crate) async fn set_faults(shop: &Shop, switches: Value) -> anyhow::Result<(
 /// What has reached the card gateway since its fault switches were changed.
 pub(crate) async fn gateway_traffic(shop: &Shop) -> anyhow::Result<Traffic> {
     let url = format!("{}/admin/traffic", shop.fleet.url("gateway-sim")?);
-    Ok(reqwest::get(url).await?.json().await?)
+    Ok(http()?.get(url).send().await?.json().await?)
 }
 
 /// The sum of all series of a metric whose name and labels contain every one of `parts`.
 pub(crate) async fn metric_sum(proc: &Proc, parts: &[&str]) -> anyhow::Result<f64> {
-    let text = reqwest::get(format!("{}/metrics", proc.url())).await?.text().await?;
+    let text = http()?.get(format!("{}/metrics", proc.url())).send().await?.text().await?;
     let series = text.lines().filter(|line| !line.starts_with('#'));
     let matching = series.filter(|line| parts.iter().all(|part| line.contains(part)));
     Ok(matching.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())

@@ -7,7 +7,7 @@ use events::RawEnvelope;
 use orderfleet::{client::OrderStatus, fleet::FleetOptions};
 use testkit::eventually;
 
-use crate::shop::{SOON, Shop, busy_day, by_subject, lamps, stored};
+use crate::shop::{SOON, Shop, busy_day, by_subject, http, lamps, stored};
 
 const STREAMS: [&str; 5] = ["REQUESTS", "ORDERS", "INVENTORY", "PAYMENTS", "NOTIFICATIONS"];
 
@@ -129,7 +129,7 @@ async fn an_order_that_expires_costs_nothing_though_its_card_is_charged_later() 
 async fn outage(shop: &Shop, on: bool) -> anyhow::Result<()> {
     let url = format!("{}/admin/faults", shop.fleet.url("gateway-sim")?);
     let change = serde_json::json!({ "outage": on });
-    reqwest::Client::new().patch(url).json(&change).send().await?.error_for_status()?;
+    http()?.patch(url).json(&change).send().await?.error_for_status()?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use orderfleet::{
     fleet::FleetOptions,
 };
 
-use crate::shop::{SOON, Shop, by_subject, lamps, stored};
+use crate::shop::{SOON, Shop, by_subject, http, lamps, stored};
 
 #[tokio::test]
 async fn fifty_at_once_under_one_key_are_one_order_and_one_charge() -> anyhow::Result<()> {
@@ -40,7 +40,7 @@ async fn fifty_at_once_under_one_key_are_one_order_and_one_charge() -> anyhow::R
 
     assert_eq!(by_subject(&stored(&shop, "ORDERS").await?)["orders.created"], 2);
     let url = format!("{}/admin/ledger", shop.fleet.url("gateway-sim")?);
-    let ledger: LedgerPage<Entry> = serde_json::from_str(&reqwest::get(url).await?.text().await?)?;
+    let ledger: LedgerPage<Entry> = serde_json::from_str(&http()?.get(url).send().await?.text().await?)?;
     let charges = ledger.entries.iter().filter(|entry| entry.order_id == order_id.to_string());
     assert_eq!(charges.count(), 1, "one order, one charge: {ledger:?}");
     shop.verify(vec![order_id, stranger.order_id]).await?;

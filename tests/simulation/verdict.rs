@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use events::catalogue::{CONSUMERS, ConsumerDef, REDRIVES, STREAMS};
+use events::catalogue::{CONSUMERS, ConsumerDef, NOTIFICATIONS, PAYMENTS, REDRIVES, STREAMS};
 use inventory_service::domain::{self, Stock};
 use messaging::{
     dead_letter::{self, LetterBook, redrive::Redrive},
     topology::REDRIVE,
 };
 use orderfleet::verify::{
-    self, DeadLetter, Evidence, Expectations, ExpectedDeadLetters, Level, Recorded, Redriven, Standing,
-    StockEvidence, StreamEvidence,
+    self, AuditRow, BESIDE, Beside, DeadLetter, Evidence, Expectations, ExpectedDeadLetters, Level, Recorded,
+    Redriven, Standing, StockEvidence, StreamEvidence,
 };
 
 use crate::{
@@ -61,6 +61,10 @@ pub(crate) async fn judge(
     evidence.stock = stock(world).await;
     let databases = databases::read(world)?;
     evidence.audit = databases.audit.clone();
+    for stream in BESIDE {
+        let rows: Vec<_> = world.broker.messages(stream).iter().map(AuditRow::of).collect();
+        evidence.beside.insert(stream.to_owned(), Beside { last: world.last(stream), rows });
+    }
     let expected = Expectations {
         complete: true,
         dead_letters: ExpectedDeadLetters::Of(expected(&evidence, poison, &mended)),
@@ -79,7 +83,19 @@ pub(crate) async fn judge(
         violations.push(format!("LIVE: something still waits {SETTLE:?} after all trouble is over"));
     }
     violations.extend(repeated(&evidence));
+    violations.extend(uncompared(&evidence));
+    if tells_again(&evidence) {
+        world.trace.sometimes("an outcome is told again after its id is forgotten");
+    }
     Ok(violations)
+}
+
+/// Streams that the audit trail holds, and that nothing is compared with it of.
+fn uncompared(evidence: &Evidence) -> Vec<String> {
+    let Evidence { audit, streams, beside, .. } = evidence;
+    let held = audit.streams.keys();
+    let uncompared = held.filter(|stream| !streams.contains_key(*stream) && !beside.contains_key(*stream));
+    uncompared.map(|stream| format!("V5: the audit trail holds {stream}, which is not compared")).collect()
 }
 
 /// What the streams hold, as evidence.
@@ -152,4 +168,11 @@ fn repeated(evidence: &Evidence) -> Vec<String> {
     letters.sort_unstable();
     let twice = letters.windows(2).filter(|pair| pair[0] == pair[1]);
     twice.map(|pair| format!("REDRIVE: letter {} was put back once and is there twice", pair[0])).collect()
+}
+
+/// Whether a worker's outcome is stored twice.
+fn tells_again(evidence: &Evidence) -> bool {
+    let mut told = BTreeSet::new();
+    let outcomes = [PAYMENTS, NOTIFICATIONS].map(|stream| evidence.messages(stream.name));
+    outcomes.into_iter().flatten().any(|outcome| !told.insert(outcome.id))
 }

@@ -9,10 +9,12 @@
 //! | [`journal`] | a stream with one active writer, its state the fold of its events |
 //! | [`worker`] | competing consumers that do I/O for each event |
 //! | [`dead_letter`] | where a message goes that cannot be handled |
+//! | [`permissions`] | who may do what at the broker |
 //! | [`headers`] | the names of headers, and a map of them |
 //! | [`trace`] | trace context in and out of headers |
 //! | [`clock`] | the time of day, as an input |
 //! | [`metrics`] | every metric of this crate |
+//! | [`error_chain`] | an error and what caused it, in one line |
 //!
 //! This crate matches on no event but those about its own dead letters, and decides nothing about orders.
 //! It is the only one that names the broker's client.
@@ -20,11 +22,15 @@
 pub mod clock;
 pub mod commit;
 pub mod dead_letter;
+mod error_chain;
 pub mod headers;
 pub mod jetstream;
 pub mod journal;
 pub mod log;
 pub mod metrics;
+pub mod permissions;
 pub mod topology;
 pub mod trace;
 pub mod worker;
+
+pub use error_chain::error_chain;

@@ -24,6 +24,7 @@ pub struct Builder {
     pub(crate) port: u16,
     pub(crate) sync_always: bool,
     pub(crate) config_extra: String,
+    pub(crate) env: Vec<(String, String)>,
     pub(crate) own_process_group: bool,
     pub(crate) lock: Option<Arc<File>>,
 }
@@ -56,6 +57,13 @@ impl Builder {
     #[must_use]
     pub fn config_extra(mut self, text: impl Into<String>) -> Self {
         self.config_extra = text.into();
+        self
+    }
+
+    /// Sets an environment variable of the server, which its configuration can refer to as `$NAME`.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
         self
     }
 

@@ -189,7 +189,7 @@ impl NatsServer {
         // Errors in the configuration go to stderr, everything later to the log itself.
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         let mut command = Command::new(&self.executable);
-        command.arg("--config").arg(&config);
+        command.arg("--config").arg(&config).envs(self.options.env.iter().cloned());
         let stdin = match &self.options.lock {
             Some(lock) => lock.try_clone()?.into(),
             None => Stdio::null(),

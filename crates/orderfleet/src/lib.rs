@@ -15,6 +15,7 @@ pub mod fleet;
 mod interrupt;
 pub mod load;
 mod log_line;
+mod slow;
 mod ui;
 pub mod verify;
 

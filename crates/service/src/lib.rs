@@ -6,6 +6,7 @@
 
 mod blame;
 mod dead_letters;
+mod reach;
 mod ready;
 mod requests;
 mod settings;
@@ -32,6 +33,7 @@ use messaging::{
 use runtime::Process;
 
 pub use blame::{Blame, Witnesses};
+pub use reach::{ReachArgs, ReachError};
 pub use requests::{Repeat, Requests, not_stored};
 pub use settings::{BrokerArgs, JournalArgs};
 
@@ -63,17 +65,18 @@ impl Service {
     /// Begins to connect, and keeps readiness told. Returns at once, whether or not the broker is there.
     ///
     /// # Errors
-    /// The broker's address is none.
+    /// The broker's address is none, or the credentials are not what they should be.
     pub async fn start(process: &Process, broker: &BrokerArgs, needs: Needs) -> anyhow::Result<Self> {
+        let wrong = |error: ReachError| runtime::ConfigError::new(error.to_string());
+        let security = broker.reach.security().map_err(wrong)?;
         let options = ConnectOptions {
-            urls: broker.nats_url.clone(),
+            urls: broker.reach.nats_url.clone(),
             service: process.name().to_owned(),
             instance: broker.instance.clone(),
         };
-        let log = JetStream::connect(options)
-            .await
-            .map_err(|error| runtime::ConfigError::new(format!("--nats-url (NATS_URL): {error}")))?;
+        let log = JetStream::connect_with(options, &security).await.map_err(|error| wrong(error.into()))?;
         let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
+        log.register(process.registry()).context("cannot register metrics")?;
         let tasks = process.tasks().tracker();
         let dead_letters = DeadLetters::new(log.clone(), process.name(), &metrics, tasks);
         ready::watch_broker(process, log.clone(), needs);

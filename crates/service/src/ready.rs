@@ -23,9 +23,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub(crate) fn watch_broker(process: &Process, log: JetStream, needs: Needs) {
     let check = process.readiness("broker");
     process.tasks().spawn_until_stop("broker-readiness", async move {
-        while let Err(error) = topology::verify(&log, needs.streams, needs.consumers).await {
-            debug!(%error, "not set up");
-            check.not_ready(error.to_string());
+        while let Err(reason) = verify(&log, needs).await {
+            debug!(reason, "not set up");
+            check.not_ready(reason);
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         let mut connected = log.connected();
@@ -35,13 +35,33 @@ pub(crate) fn watch_broker(process: &Process, log: JetStream, needs: Needs) {
                 break;
             }
             if tokio::time::timeout(GRACE, connected.wait_for(|connected| *connected)).await.is_err() {
-                check.not_ready("the broker is not connected");
+                let why = log.trouble().borrow().as_ref().map(ToString::to_string);
+                check.not_ready(why.unwrap_or_else(|| "the broker is not connected".to_owned()));
                 if connected.wait_for(|connected| *connected).await.is_err() {
                     break;
                 }
             }
         }
     });
+}
+
+/// Makes sure that everything needed is there, or says at once why it cannot be found out.
+async fn verify(log: &JetStream, needs: Needs) -> Result<(), String> {
+    let (mut trouble, mut refusal) = (log.trouble(), log.refusal());
+    refusal.mark_unchanged();
+    tokio::select! {
+        verified = topology::verify(log, needs.streams, needs.consumers) => {
+            verified.map_err(|error| error.to_string())
+        }
+        Ok(trouble) = trouble.wait_for(Option::is_some) => {
+            Err(trouble.as_ref().map(ToString::to_string).unwrap_or_default())
+        }
+        // What was refused has no answer, which would look like a broker that is away.
+        Ok(()) = refusal.changed() => {
+            let refusal = refusal.borrow_and_update().clone().unwrap_or_default();
+            Err(format!("the broker does not permit what is needed: {refusal}"))
+        }
+    }
 }
 
 /// Ready once everything that was in the journal at the start has been folded, whoever leads.

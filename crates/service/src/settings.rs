@@ -1,15 +1,17 @@
-//! Where the broker is and how a journal is kept, from flags or environment.
+//! Who this process is to the broker and how a journal is kept, from flags or environment.
 
 use std::time::Duration;
 
 use messaging::journal::JournalConfig;
 
-/// How to reach the broker.
+use crate::ReachArgs;
+
+/// How to reach the broker, and under which name.
 #[derive(Debug, Clone, clap::Args)]
 pub struct BrokerArgs {
-    /// Broker addresses, separated by commas
-    #[arg(long, env = "NATS_URL", default_value = "nats://127.0.0.1:4222", value_name = "URL,…")]
-    pub nats_url: String,
+    /// The broker.
+    #[command(flatten)]
+    pub reach: ReachArgs,
 
     /// Name of this process, unique among the replicas of its service
     ///

@@ -4,6 +4,7 @@
 //! of returning errors.
 
 mod broker;
+pub mod certificates;
 mod eventually;
 pub mod simulated;
 

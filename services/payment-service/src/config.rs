@@ -1,6 +1,6 @@
 //! This service's settings, from flags or environment.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use clap::builder::RangedU64ValueParser;
 use runtime::ConfigError;
@@ -18,6 +18,10 @@ pub struct Config {
     /// Where the card gateway is; the default is where the simulator of `orderfleet up` listens
     #[arg(long, env = "GATEWAY_URL", default_value = "http://127.0.0.1:8090", value_name = "URL")]
     pub gateway_url: String,
+
+    /// Authorities that may vouch for a gateway with https, in a PEM file; by default those the system trusts
+    #[arg(long, env = "GATEWAY_CA_FILE", value_name = "FILE")]
+    pub gateway_ca_file: Option<String>,
 
     /// Seconds a request to the gateway may take until its outcome counts as unknown, 1 to 60
     #[arg(long, env = "GATEWAY_TIMEOUT", default_value_t = 10, value_name = "SECONDS")]
@@ -66,9 +70,14 @@ impl Config {
     /// The gateway's client.
     pub(crate) fn gateway(&self) -> anyhow::Result<HttpGateway> {
         let timeout = Duration::from_secs(self.gateway_timeout);
-        HttpGateway::new(&self.gateway_url, timeout).map_err(|error| match error {
+        // A variable that is set to nothing counts as not set.
+        let authorities = self.gateway_ca_file.as_deref().filter(|file| !file.is_empty()).map(Path::new);
+        HttpGateway::trusting(authorities, &self.gateway_url, timeout).map_err(|error| match error {
             SetupError::Address(_) => {
                 ConfigError::new(format!("--gateway-url (GATEWAY_URL): {error}")).into()
+            }
+            SetupError::Authorities(_) | SetupError::NobodyTrusted => {
+                ConfigError::new(format!("--gateway-ca-file (GATEWAY_CA_FILE): {error}")).into()
             }
             SetupError::Client(_) => error.into(),
         })
@@ -135,5 +144,8 @@ mod tests {
         assert!(refusal.contains("BREAKER_OPEN_MAX"), "{refusal}");
         let error = settings::<Config>(&["--gateway-url", "gateway:80"]).unwrap().gateway().err().unwrap();
         assert!(error.is::<ConfigError>() && error.to_string().contains("GATEWAY_URL"), "{error}");
+        let words = ["--gateway-url", "https://gateway", "--gateway-ca-file", "/nowhere/ca.pem"];
+        let error = settings::<Config>(&words).unwrap().gateway().err().unwrap();
+        assert!(error.is::<ConfigError>() && error.to_string().contains("GATEWAY_CA_FILE"), "{error}");
     }
 }

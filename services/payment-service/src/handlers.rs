@@ -204,7 +204,7 @@ impl<G: Gateway> Payments<G> {
     {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if timeout_at(deadline, self.turn(message)).await.is_err() {
+            if timeout_at(deadline, self.wait_for_gateway(message)).await.is_err() {
                 return Err(Setback { error: GatewayError::Down { retry_in: HOLD }, own_fault: false });
             }
             match call().await {
@@ -221,7 +221,7 @@ impl<G: Gateway> Payments<G> {
     }
 
     /// Waits for this payment's turn at a gateway that may be down.
-    async fn turn(&self, message: Uuid) {
+    async fn wait_for_gateway(&self, message: Uuid) {
         self.gateway.available().await;
         if self.pending.has_failed(message) && *self.gateway.opened().borrow() != BreakerState::Closed {
             sleep(OTHERS_FIRST).await;

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use gateway_sim::{Entry, LedgerPage, Operation};
 use orderfleet::fleet::FleetOptions;
 use serde_json::json;
-use tests::shop::Shop;
+use tests::shop::{Shop, http};
 
 use crate::{
     probe::{gateway_traffic, metric_sum, set_faults},
@@ -146,7 +146,7 @@ async fn ledger(shop: &Shop) -> anyhow::Result<Vec<Entry>> {
     let mut cursor = 0;
     loop {
         let url = format!("{}/admin/ledger?cursor={cursor}&limit=10000", shop.fleet.url("gateway-sim")?);
-        let page: LedgerPage = reqwest::get(url).await?.json().await?;
+        let page: LedgerPage = http()?.get(url).send().await?.json().await?;
         entries.extend(page.entries);
         match page.next_cursor {
             Some(next) => cursor = next,

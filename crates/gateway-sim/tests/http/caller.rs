@@ -12,7 +12,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) async fn new(options: Options) -> Self {
-        let http = Client::builder().no_proxy().build().unwrap();
+        let http = runtime::http_client().no_proxy().build().unwrap();
         Self { gateway: spawn_for_tests(options).await.unwrap(), http }
     }
 

@@ -1,5 +1,7 @@
 //! Attempts at messages, kept as the last message of a subject each, the way a key-value bucket is.
 
+use std::fmt::Display;
+
 use async_nats::jetstream::{Context, stream::LastRawMessageErrorKind};
 
 use super::{JetStream, unavailable};
@@ -10,9 +12,11 @@ use crate::{
 
 /// The stream behind the bucket `worker-attempts`; `topology` creates it.
 pub(crate) const STREAM: &str = "KV_worker-attempts";
+/// What it stores.
+pub(crate) const SUBJECTS: &str = "$KV.worker-attempts.>";
 
 /// `$KV.worker-attempts.payment-charge.12345`: durable names are unique in the fleet.
-fn subject(durable: &str, sequence: u64) -> String {
+pub(crate) fn subject(durable: &str, sequence: impl Display) -> String {
     format!("$KV.worker-attempts.{durable}.{sequence}")
 }
 

@@ -1,17 +1,21 @@
-//! Connecting, staying connected, and saying so.
+//! Connecting, and staying connected.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use async_nats::{Event, ServerAddr, jetstream};
-use tokio::sync::watch;
-use tracing::{error, info, warn};
+use async_nats::{ServerAddr, jetstream};
 
-use super::{JetStream, REQUEST_TIMEOUT, meetings::Meetings};
+use super::{
+    JetStream, REQUEST_TIMEOUT,
+    high_water::HighWaterMarks,
+    security::{Security, SecurityError},
+    standing::Standing,
+};
+use crate::metrics::refusals;
 
 /// Where the broker is, and who we are to it.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
-    /// One or more server addresses, separated by commas: `nats://a:4222,nats://b:4222`.
+    /// One or more server addresses, separated by commas: `nats://a:4222,tls://b:4222`.
     pub urls: String,
     /// The service; also the prefix of its private inbox.
     pub service: String,
@@ -23,8 +27,16 @@ pub struct ConnectOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// An address cannot be parsed.
-    #[error("`{0}` is not a broker address; expected nats://host:port[,nats://host:port]")]
+    #[error(
+        "`{0}` is not a broker address; expected nats://host:port or tls://host:port, more of them after commas"
+    )]
     BadAddress(String),
+    /// An address holds a user or a password, and would show it.
+    #[error("a broker address must not contain credentials")]
+    SecretInAddress,
+    /// A file of the credentials is not what it should be.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// The client refused its options.
     #[error("the broker connection could not be set up: {0}")]
     Setup(String),
@@ -39,21 +51,29 @@ const CLIENT_CAPACITY: usize = 8 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 
 impl JetStream {
-    /// Begins to connect and returns at once; a broker that is away is retried for ever.
+    /// Begins to connect, showing nothing and trusting every broker; see [`connect_with`](Self::connect_with).
     ///
     /// # Errors
     /// An address is not one.
     pub async fn connect(options: ConnectOptions) -> Result<Self, ConnectError> {
-        let addresses = options
-            .urls
-            .split(',')
-            .map(|url| url.trim().parse().ok().filter(|address: &ServerAddr| !address.host().is_empty()))
-            .collect::<Option<Vec<ServerAddr>>>()
-            .ok_or_else(|| ConnectError::BadAddress(options.urls.clone()))?;
-        let (connected, watching) = watch::channel(false);
-        let client = async_nats::ConnectOptions::new()
+        Self::connect_with(options, &Security::default()).await
+    }
+
+    /// Begins to connect and returns at once; a broker that is away, or does not let us in, is tried for ever.
+    ///
+    /// # Errors
+    /// An address is not one, or a file of the credentials is not what it should be.
+    pub async fn connect_with(options: ConnectOptions, security: &Security) -> Result<Self, ConnectError> {
+        let addresses = addresses(&options.urls)?;
+        security.check()?;
+        let refusals = refusals().map_err(|error| ConnectError::Setup(error.to_string()))?;
+        let (standing, told) = Standing::new(security.credentials.whom(), refusals);
+        let standing = Arc::new(standing);
+        let servers = Arc::clone(&standing);
+        let client = security
+            .options()
             .name(format!("{}/{}", options.service, options.instance))
-            .custom_inbox_prefix(format!("_INBOX_{}", options.service))
+            .custom_inbox_prefix(inbox_prefix(&options.service))
             .retry_on_initial_connect()
             .max_reconnects(None)
             .reconnect_delay_callback(reconnect_delay)
@@ -63,40 +83,44 @@ impl JetStream {
             .subscription_capacity(SUBSCRIPTION_CAPACITY)
             .client_capacity(CLIENT_CAPACITY)
             .event_callback(move |event| {
-                note(&connected, &event);
+                standing.note(&event);
                 std::future::ready(())
+            })
+            // Asked before each attempt which server to try; this is where the client says what became of the last one.
+            .reconnect_to_server_callback(move |known, _info| {
+                servers.note_servers(&known);
+                std::future::ready(None)
             })
             .connect(addresses)
             .await
             .map_err(|error| ConnectError::Setup(error.to_string()))?;
         let context =
             jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, context, connected: watching, meetings: Meetings::default() })
+        Ok(Self { client, context, told, high_water: HighWaterMarks::default() })
     }
+}
+
+/// The addresses in a list of them.
+fn addresses(urls: &str) -> Result<Vec<ServerAddr>, ConnectError> {
+    // Addresses are shown in logs and errors.
+    if urls.contains('@') {
+        return Err(ConnectError::SecretInAddress);
+    }
+    let parsed = urls.split(',').map(|url| {
+        let address: ServerAddr = url.trim().parse().ok()?;
+        let is_ours = address.as_url_str().starts_with("nats:") || address.tls_required();
+        (is_ours && !address.host().is_empty()).then_some(address)
+    });
+    parsed.collect::<Option<_>>().ok_or_else(|| ConnectError::BadAddress(urls.to_owned()))
+}
+
+/// What the subjects begin with under which a service is answered; nobody else may listen there.
+pub(crate) fn inbox_prefix(service: &str) -> String {
+    format!("_INBOX_{service}")
 }
 
 /// 50 ms, doubling to 1 s: fast enough for a broker restart, slow enough not to hammer one that is down.
 fn reconnect_delay(attempt: usize) -> Duration {
     let doublings = u32::try_from(attempt.min(5)).unwrap_or(5);
     Duration::from_millis(50).saturating_mul(1 << doublings).min(Duration::from_secs(1))
-}
-
-fn note(connected: &watch::Sender<bool>, event: &Event) {
-    match event {
-        Event::Connected => {
-            connected.send_replace(true);
-            info!("broker connected");
-        }
-        Event::Disconnected | Event::Closed => {
-            connected.send_replace(false);
-            warn!("broker disconnected");
-        }
-        Event::SlowConsumer(subscription) => {
-            error!(subscription, "messages dropped before they were read; they will be read again");
-        }
-        Event::ServerError(error) => warn!(%error, "broker refused something"),
-        Event::ClientError(error) => warn!(%error, "broker connection failed"),
-        Event::LameDuckMode => info!("broker is shutting down"),
-        Event::Draining => {}
-    }
 }

@@ -4,27 +4,37 @@ mod attempts;
 mod connect;
 mod consumer;
 mod delivery;
-mod meetings;
+mod high_water;
 mod publish;
 mod reader;
+mod security;
 mod settled;
 mod snapshots;
+mod standing;
+mod user_key;
 
 use std::time::Duration;
 
 use async_nats::{Client, connection::State, jetstream::Context};
 use events::Timestamp;
+use prometheus::Registry;
 use tokio::sync::watch;
 
-use self::meetings::Meetings;
+use self::{high_water::HighWaterMarks, standing::Told};
 use crate::log::{Ack, Attempts, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
 
-pub(crate) use attempts::STREAM as ATTEMPTS_STREAM;
+pub(crate) use attempts::{
+    STREAM as ATTEMPTS_STREAM, SUBJECTS as ATTEMPTS_SUBJECTS, subject as attempts_subject,
+};
+pub(crate) use connect::inbox_prefix;
 pub use connect::{ConnectError, ConnectOptions};
 pub use consumer::JetStreamConsumer;
 pub use delivery::JetStreamDelivery;
 pub use reader::{JetStreamBeats, JetStreamReader};
+pub use security::{Credentials, Part, Secret, Security, SecurityError, Tls};
 pub(crate) use snapshots::BUCKET as SNAPSHOT_BUCKET;
+pub use standing::Trouble;
+pub use user_key::UserKey;
 
 /// How long one request to the broker may take before its outcome counts as unknown.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,15 +44,35 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct JetStream {
     pub(crate) client: Client,
     pub(crate) context: Context,
-    connected: watch::Receiver<bool>,
-    meetings: Meetings,
+    told: Told,
+    high_water: HighWaterMarks,
 }
 
 impl JetStream {
     /// Whether the connection stands.
     #[must_use]
     pub fn connected(&self) -> watch::Receiver<bool> {
-        self.connected.clone()
+        self.told.connected.clone()
+    }
+
+    /// Why there is no connection, as long as there is none.
+    #[must_use]
+    pub fn trouble(&self) -> watch::Receiver<Option<Trouble>> {
+        self.told.trouble.clone()
+    }
+
+    /// What the broker did not permit last. Nobody else is told: to who asked for it, it looks like no answer.
+    #[must_use]
+    pub fn refusal(&self) -> watch::Receiver<Option<String>> {
+        self.told.refusal.clone()
+    }
+
+    /// Registers the metrics of the connection.
+    ///
+    /// # Errors
+    /// A name is taken: this was called twice for one registry.
+    pub fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.told.refusals.clone()))
     }
 
     /// Waits a while for the connection. What the client is given while there is none it sends when there
@@ -51,7 +81,7 @@ impl JetStream {
         if self.client.connection_state() == State::Connected {
             return Ok(());
         }
-        let mut connected = self.connected.clone();
+        let mut connected = self.connected();
         match tokio::time::timeout(REQUEST_TIMEOUT, connected.wait_for(|connected| *connected)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(PublishError::Unknown("not connected".to_owned())),
@@ -101,7 +131,7 @@ impl Log for JetStream {
     }
 
     fn read(&self, stream: &str, subjects: &[&str], after: u64) -> JetStreamReader {
-        JetStreamReader::new(self.context.clone(), self.connected.clone(), stream, subjects, after)
+        JetStreamReader::new(self.context.clone(), self.connected(), stream, subjects, after)
     }
 
     fn consume(&self, stream: &str, durable: &str) -> JetStreamConsumer {
@@ -122,7 +152,7 @@ impl Log for JetStream {
     }
 
     async fn beat(&self, journal: &str, beat: &Beat) {
-        if !*self.connected.borrow() {
+        if !*self.told.connected.borrow() {
             return;
         }
         if let Ok(body) = serde_json::to_vec(beat) {
@@ -153,7 +183,8 @@ impl Log for JetStream {
     }
 }
 
-fn beat_subject(journal: &str) -> String {
+/// Where the leader of a journal says that it leads.
+pub(crate) fn beat_subject(journal: &str) -> String {
     format!("fleet.heartbeat.{journal}")
 }
 

@@ -104,7 +104,7 @@ impl<S> Folded<S> {
         let unreadable = |error| FoldError::Unreadable { sequence: message.sequence, error };
         let raw = RawEnvelope::parse(&message.payload).map_err(unreadable)?;
         if raw.kind == control {
-            self.turn(&Control::read(&raw).map_err(unreadable)?);
+            self.apply_control(&Control::read(&raw).map_err(unreadable)?);
         } else {
             let event = decider.read_event(&raw).map_err(unreadable)?;
             let meta = Meta { id: raw.id, at: raw.timestamp, trace_id: raw.trace_id };
@@ -117,7 +117,7 @@ impl<S> Folded<S> {
     }
 
     /// Takes note of a control message.
-    pub(super) fn turn(&mut self, control: &Control) {
+    pub(super) fn apply_control(&mut self, control: &Control) {
         match control {
             Control::Fence { instance, epoch } => {
                 self.epoch = *epoch;

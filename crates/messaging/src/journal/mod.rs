@@ -130,8 +130,8 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let (ask, queries) = mpsc::channel(QUERIES);
         let (status, watching) = watch::channel(JournalStatus::starting());
         let decider = Arc::new(decider);
-        metrics.written_to(config.stream);
-        metrics.failed_ticks.with_label_values(&[config.stream]);
+        metrics.commit.written_to(config.stream);
+        metrics.journal.failed_ticks.with_label_values(&[config.stream]);
         let journal = Self {
             log,
             decider,

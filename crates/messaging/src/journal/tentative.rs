@@ -21,7 +21,7 @@ pub(super) const MAX_EVENTS: usize = 100;
 const MAX_BYTES: usize = 512 * 1024;
 
 /// Where an event comes from: everything its envelope says that its payload does not.
-pub(super) struct Cause<'a> {
+pub(super) struct Causation<'a> {
     /// Names the cause, for the event's own id: an input's stream and sequence, or a tick.
     pub(super) name: &'a str,
     pub(super) id: Uuid,
@@ -78,7 +78,7 @@ impl<D: Decider> Tentative<'_, D> {
     pub(super) fn decide(
         &mut self,
         input: &D::Input,
-        cause: &Cause<'_>,
+        cause: &Causation<'_>,
         trace: &TraceContext,
         about: (&str, &str),
     ) -> Result<(), Undecided> {
@@ -98,7 +98,7 @@ impl<D: Decider> Tentative<'_, D> {
     }
 
     /// Decides on time having passed. What is beyond the most events is decided at the next tick.
-    pub(super) fn tick(&mut self, cause: &Cause<'_>) -> Result<(), Undecided> {
+    pub(super) fn tick(&mut self, cause: &Causation<'_>) -> Result<(), Undecided> {
         let decided = contain(|| self.decider.tick(&self.folded.state, cause.at));
         let events = decided.map_err(|panic| Undecided::Hopeless(format!("the tick {panic}")))?;
         let traced = |(event, trace_id): (D::Event, TraceId)| (event, TraceContext::unsampled(trace_id));
@@ -107,7 +107,11 @@ impl<D: Decider> Tentative<'_, D> {
     }
 
     /// Folds events in, and keeps the messages that will store them; all or none.
-    fn record(&mut self, events: &[(D::Event, TraceContext)], cause: &Cause<'_>) -> Result<(), Undecided> {
+    fn record(
+        &mut self,
+        events: &[(D::Event, TraceContext)],
+        cause: &Causation<'_>,
+    ) -> Result<(), Undecided> {
         let (journal, epoch) = (self.journal, self.folded.epoch);
         let write = || {
             let each = events.iter().enumerate();
@@ -138,7 +142,7 @@ fn message<E: StreamEvent>(
     event: &E,
     journal: &str,
     epoch: u64,
-    cause: &Cause<'_>,
+    cause: &Causation<'_>,
     trace: &TraceContext,
     index: usize,
 ) -> (Meta, Message) {

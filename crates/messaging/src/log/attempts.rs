@@ -19,4 +19,7 @@ pub struct Attempts {
     pub first_failure: Option<Timestamp>,
     /// The next delivery is handled with nothing else in hand, because it may kill the process.
     pub alone: bool,
+    /// How often in a row it has: the process died, and nothing else was being handled.
+    #[serde(default)]
+    pub died_alone: u64,
 }

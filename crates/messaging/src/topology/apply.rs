@@ -75,9 +75,20 @@ async fn stream_change(js: &JetStream, desired: &Config, mode: Mode) -> Result<C
         }
         return Ok(Change { what, action: Action::Created });
     };
-    let action = action(diff::stream(&actual, desired, bytes));
+    mend(js, what, (&actual, bytes), desired, mode).await
+}
+
+/// Compares a stream that exists and updates it if that loses nothing.
+async fn mend(
+    js: &JetStream,
+    what: String,
+    (actual, bytes): (&Config, u64),
+    desired: &Config,
+    mode: Mode,
+) -> Result<Change, TopologyError> {
+    let action = action(diff::stream(actual, desired, bytes));
     if mode == Mode::Apply && matches!(action, Action::Updated(_)) {
-        let merged = diff::merged(&actual, desired);
+        let merged = diff::merged(actual, desired);
         js.context.update_stream(merged).await.map_err(|error| broker(&what, &error))?;
     }
     Ok(Change { what, action })
@@ -105,14 +116,17 @@ async fn bucket_change(
     mode: Mode,
 ) -> Result<Change, TopologyError> {
     let what = format!("bucket {SNAPSHOT_BUCKET}");
-    if find_stream(js, &format!("OBJ_{SNAPSHOT_BUCKET}")).await?.is_some() {
-        return Ok(Change { what, action: Action::Unchanged });
-    }
-    if mode == Mode::Apply {
-        let created = js.context.create_object_store(desired::snapshots(options)).await;
-        created.map_err(|error| broker(&what, &error))?;
-    }
-    Ok(Change { what, action: Action::Created })
+    let bucket = desired::snapshots(options);
+    let Some((actual, bytes)) = find_stream(js, &format!("OBJ_{SNAPSHOT_BUCKET}")).await? else {
+        if mode == Mode::Apply {
+            let created = js.context.create_object_store(bucket).await;
+            created.map_err(|error| broker(&what, &error))?;
+        }
+        return Ok(Change { what, action: Action::Created });
+    };
+    // Whatever else a bucket must be is the client's business, which has made it.
+    let desired = Config { num_replicas: bucket.num_replicas, max_bytes: bucket.max_bytes, ..actual.clone() };
+    mend(js, what, (&actual, bytes), &desired, mode).await
 }
 
 async fn consumer_change(js: &JetStream, def: &ConsumerDef, mode: Mode) -> Result<Change, TopologyError> {

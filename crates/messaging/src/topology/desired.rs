@@ -7,12 +7,12 @@ use async_nats::jetstream::{
     object_store,
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
-use events::catalogue::{ConsumerDef, STREAMS};
+use events::catalogue::{ADVISORIES, ConsumerDef, DEAD_LETTERS, REDRIVE, STREAMS};
 
-use super::{ADVISORIES, REDRIVE, TopologyOptions};
+use super::TopologyOptions;
 use crate::{
-    dead_letter,
-    jetstream::{ATTEMPTS_STREAM, SNAPSHOT_BUCKET},
+    dead_letter::redrive,
+    jetstream::{ATTEMPTS_STREAM, ATTEMPTS_SUBJECTS, SNAPSHOT_BUCKET},
 };
 
 /// Time in which a second message with the same id is not stored. Longer than any publisher insists.
@@ -28,8 +28,8 @@ const MAX_ACK_PENDING: i64 = 20_000;
 
 /// The operators' streams: parked messages, messages put back, and the broker's own alarms.
 const OPERATOR_STREAMS: [(&str, &[&str]); 3] = [
-    (dead_letter::STREAM, &["dead_letters.>"]),
-    (REDRIVE, &["redrive.>"]),
+    (DEAD_LETTERS.name, &[DEAD_LETTERS.subjects]),
+    (REDRIVE, &[redrive::SUBJECTS]),
     (
         ADVISORIES,
         &["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"],
@@ -52,10 +52,10 @@ pub fn streams(options: &TopologyOptions) -> Vec<Config> {
 
 /// The bucket of attempts at messages: of each message the last word only.
 fn attempts(options: &TopologyOptions) -> Config {
-    let subjects = ["$KV.worker-attempts.>"];
+    let max_bytes = options.max_bytes / OPERATOR_SHARE;
     Config {
         max_messages_per_subject: 1,
-        ..stream(ATTEMPTS_STREAM, &subjects, options, options.max_bytes / OPERATOR_SHARE, DUPLICATE_WINDOW)
+        ..stream(ATTEMPTS_STREAM, &[ATTEMPTS_SUBJECTS], options, max_bytes, DUPLICATE_WINDOW)
     }
 }
 

@@ -12,11 +12,7 @@ use std::time::Duration;
 
 pub use apply::{compare, setup, verify};
 pub use desired::{consumer, streams};
-
-/// The stream of messages that were put back for one consumer.
-pub const REDRIVE: &str = "REDRIVE";
-/// The stream of what the broker itself reports of consumers. Its bodies are no envelopes.
-pub const ADVISORIES: &str = "ADVISORIES";
+pub use events::catalogue::{ADVISORIES, REDRIVE};
 
 /// What an operator chooses.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ use crate::log::Delivery;
 pub(super) struct InHand(Mutex<BTreeMap<u64, u64>>);
 
 /// A message is in hand, and counted as such, until this is dropped, also by a panic.
-pub(super) struct Held<'a> {
+pub(super) struct InHandGuard<'a> {
     all: &'a InHand,
     sequence: u64,
     gauge: IntGauge,
@@ -25,7 +25,7 @@ pub(super) struct Held<'a> {
 
 impl InHand {
     /// Takes the message in hand; `None` if it is already.
-    pub(super) fn take(&self, delivery: &impl Delivery, gauge: IntGauge) -> Option<Held<'_>> {
+    pub(super) fn take(&self, delivery: &impl Delivery, gauge: IntGauge) -> Option<InHandGuard<'_>> {
         let (sequence, deliveries) = (delivery.message().sequence, delivery.deliveries());
         match self.lock().entry(sequence) {
             Entry::Occupied(mut newest) => {
@@ -35,7 +35,7 @@ impl InHand {
             Entry::Vacant(entry) => {
                 entry.insert(deliveries);
                 gauge.inc();
-                Some(Held { all: self, sequence, gauge })
+                Some(InHandGuard { all: self, sequence, gauge })
             }
         }
     }
@@ -50,7 +50,7 @@ impl InHand {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for InHandGuard<'_> {
     fn drop(&mut self) {
         self.all.lock().remove(&self.sequence);
         self.gauge.dec();

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -15,6 +15,7 @@ use messaging::{
     worker::Outcome,
 };
 use testkit::eventually;
+use tokio::sync::watch;
 
 use crate::{
     support::{Added, SOON, connect, fleet},
@@ -120,6 +121,59 @@ async fn who_kills_the_process_is_found_and_who_was_beside_is_not_condemned() {
     let _last = Member::start(&js, async |call| Outcome::Publish(vec![Added { number: call.number }]));
     has_outcomes(&js, 2).await;
     assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 1, "the others are done");
+}
+
+/// A process may die of something else, again and again, while this message only waits for what it depends on.
+#[tokio::test]
+async fn who_lives_through_being_handled_alone_is_not_condemned_for_a_later_death() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(7), None).await.unwrap();
+    let lives = 8;
+    for life in 1..=lives {
+        let process = connect(&broker, &format!("life-{life}")).await;
+        let member = Member::start(&process, async |_call| held(Duration::from_secs(60)));
+        member.called(1).await;
+        eventually(SOON, "the end of being alone", async || {
+            let noted = js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+            if noted.is_some_and(|noted| noted.alone) { Err(noted) } else { Ok(()) }
+        })
+        .await;
+        member.vanish().await;
+    }
+    let last = Member::start(&js, async |call| Outcome::Publish(vec![Added { number: call.number }]));
+    has_outcomes(&js, 1).await;
+    assert_eq!(last.calls(), [Call { number: 7, attempt: lives + 1, repeated: true }]);
+    assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 0);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_handler_that_is_not_ready_is_not_alone() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(7), None).await.unwrap();
+    for death in 1..=3 {
+        let process = connect(&broker, &format!("life-{death}")).await;
+        let dying = Member::start(&process, |_call| std::future::pending());
+        dying.called(1).await;
+        dying.vanish().await;
+    }
+    let gate = Arc::new(OnceLock::<watch::Sender<bool>>::new());
+    let closed = Arc::clone(&gate);
+    let member = Member::start(&js, move |_call| {
+        closed.get().unwrap().send_replace(false);
+        std::future::ready(held(Duration::ZERO))
+    });
+    gate.set(member.open.clone()).unwrap();
+    member.called(1).await;
+    eventually(SOON, "the end of being alone", async || {
+        let noted = js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+        if noted.is_some_and(|noted| noted.alone) { Err(noted) } else { Ok(()) }
+    })
+    .await;
+    member.open.send_replace(true);
+    member.called(2).await;
+    assert_eq!(member.calls().len(), 2, "once each time the gate was open");
 }
 
 #[tokio::test]

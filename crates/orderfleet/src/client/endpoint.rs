@@ -34,11 +34,11 @@ impl Endpoint {
     /// That is no such address.
     pub(crate) fn new(base: &str) -> Result<Self, BadUrl> {
         let url: Url = base.trim().parse().map_err(|_| BadUrl(base.to_owned()))?;
-        if url.scheme() != "http" || url.query().is_some() || url.fragment().is_some() {
+        if !["http", "https"].contains(&url.scheme()) || url.query().is_some() || url.fragment().is_some() {
             return Err(BadUrl(base.to_owned()));
         }
         // Services are called within their own network, where a proxy for the outside is in the way.
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).build();
+        let http = runtime::http_client().no_proxy().connect_timeout(CONNECT).build();
         let http = http.map_err(|_| BadUrl(base.to_owned()))?;
         Ok(Self { http, base: url, deadline: DEADLINE })
     }

@@ -2,21 +2,6 @@
 
 use clap::Args as ClapArgs;
 
-/// The broker.
-#[derive(Debug, Clone, ClapArgs)]
-pub(super) struct Broker {
-    /// The broker; several servers separated by commas.
-    #[arg(
-        long,
-        global = true,
-        env = "NATS_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        default_value = "nats://127.0.0.1:4222"
-    )]
-    pub(super) nats_url: String,
-}
-
 /// The order service.
 #[derive(Debug, Clone, ClapArgs)]
 pub(super) struct Orders {

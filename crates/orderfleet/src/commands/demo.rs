@@ -6,13 +6,16 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::Args as ClapArgs;
-use uuid::Uuid;
 
-use super::{Context, up, verify as verify_command};
+use super::{
+    Context,
+    callers::{self, Amount},
+    up, verify as verify_command,
+};
 use crate::{
     client::{AuditClient, OrderClient, StockClient},
     fleet::{Build, Cancelled, DataDir, Fleet, FleetOptions},
-    load::{Load, Mix, Options, Plan, Results},
+    load::{Plan, Results},
     verify::{Expectations, Target},
 };
 
@@ -39,13 +42,8 @@ Exit codes: 0 the promise holds, 1 it does not or the fleet could not run, 130 i
 /// Arguments of `demo`.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// How many orders are placed.
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    orders: u64,
-
-    /// How many of them per second.
-    #[arg(long, value_name = "N", default_value_t = 200.0, value_parser = rate)]
-    rate: f64,
+    #[command(flatten)]
+    amount: Amount,
 
     /// Keep everything the fleet writes in this directory, which is emptied first [default: keep nothing].
     #[arg(long, value_name = "DIR")]
@@ -62,7 +60,7 @@ pub struct Args {
 
 /// Runs the demonstration.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let plan = plan(&args);
+    let plan = args.amount.plan("demo");
     let hint = args.data_dir.is_none();
     let fleet = Fleet::start(options(&args, context)).await?;
     context.ui.done();
@@ -112,24 +110,7 @@ async fn place(plan: Plan, fleet: &Fleet, context: &Context) -> anyhow::Result<R
     if clients.is_empty() {
         bail!("without an order-service there is nobody to place orders with");
     }
-    let bar = context.ui.progress(plan.orders, format_args!("placing {} orders", plan.orders));
-    let load = Load::start(plan, clients, Options::default());
-    let mut progress = load.progress();
-    while progress.changed().await.is_ok() {
-        bar.at(progress.borrow_and_update().finished);
-    }
-    let results = load.finish().await;
-    bar.done();
-    results
-}
-
-fn plan(args: &Args) -> Plan {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "no two demonstrations are to share their idempotency keys"
-    )]
-    let run = Uuid::new_v4();
-    Plan { orders: args.orders, rate: args.rate, mix: Mix::SHOP, run: format!("demo-{run}") }
+    callers::place(plan, clients, &context.ui).await
 }
 
 fn options(args: &Args, context: &Context) -> FleetOptions {
@@ -144,11 +125,4 @@ fn options(args: &Args, context: &Context) -> FleetOptions {
         options = options.replicas(service, *count);
     }
     options.observe(up::report::observer(&context.ui))
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if (0.1..=100_000.0).contains(&rate) => Ok(rate),
-        Ok(_) | Err(_) => Err("not a number of orders per second from 0.1 to 100000".to_owned()),
-    }
 }

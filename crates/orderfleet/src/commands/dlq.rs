@@ -17,8 +17,9 @@ mod words;
 use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Subcommand};
+use service::ReachArgs;
 
-use super::{Context, addresses::Broker};
+use super::Context;
 
 pub(super) const LONG: &str = "\
 A message that a service cannot handle is parked as a dead letter, with its cause, and the service goes on. Nothing is
@@ -50,7 +51,7 @@ pub struct Args {
     action: Action,
 
     #[command(flatten)]
-    broker: Broker,
+    broker: ReachArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,13 +76,13 @@ struct Misuse(String);
 
 /// Does what was asked for.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
-    let url = args.broker.nats_url.as_str();
+    let broker = &args.broker;
     let outcome = match args.action {
-        Action::List(args) => context.unless_stopped(list::run(args, url, &context.ui)).await,
-        Action::Show(args) => context.unless_stopped(show::run(args, url, &context.ui)).await,
-        Action::Group(args) => context.unless_stopped(group::run(args, url, &context.ui)).await,
-        Action::Redrive(args) => redrive::run(args, url, context).await,
-        Action::Discard(args) => discard::run(args, url, context).await,
+        Action::List(args) => context.unless_stopped(list::run(args, broker, &context.ui)).await,
+        Action::Show(args) => context.unless_stopped(show::run(args, broker, &context.ui)).await,
+        Action::Group(args) => context.unless_stopped(group::run(args, broker, &context.ui)).await,
+        Action::Redrive(args) => redrive::run(args, broker, context).await,
+        Action::Discard(args) => discard::run(args, broker, context).await,
     };
     context.ui.done();
     match outcome {

@@ -2,15 +2,7 @@
 
 use std::time::Duration;
 
-use events::Money;
-
-/// Currencies without a minor unit (ISO 4217).
-const WHOLE: [&str; 17] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
-    "XOF", "XPF",
-];
-/// Currencies whose unit has a thousand parts (ISO 4217).
-const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+use events::{Currency, Money};
 
 /// `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
@@ -42,14 +34,9 @@ pub(super) fn amount(minor: i64, currency: &str) -> String {
     }
 }
 
+/// What is no currency is told as if it had hundredths: the figure comes from elsewhere and is shown all the same.
 fn digits(currency: &str) -> u32 {
-    if WHOLE.contains(&currency) {
-        0
-    } else if THOUSANDTHS.contains(&currency) {
-        3
-    } else {
-        2
-    }
+    currency.parse().map_or(2, |currency: Currency| currency.minor_digits())
 }
 
 /// `250 ms`, `1.5 s`, `2 min 5 s`, `3 h 10 min`, `2 d 4 h`.
@@ -62,6 +49,11 @@ pub(super) fn lasting(duration: Duration) -> String {
         3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
         _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
     }
+}
+
+/// `   250.0 ms`, for columns.
+pub(super) fn millis(took: Duration) -> String {
+    format!("{:>8.1} ms", took.as_secs_f64() * 1_000.0)
 }
 
 #[cfg(test)]
@@ -83,6 +75,7 @@ mod tests {
         assert_eq!(amount(-123_456, "USD"), "-1,234.56 USD");
         assert_eq!(amount(4_497, "JPY"), "4,497 JPY");
         assert_eq!(amount(4_497, "KWD"), "4.497 KWD");
+        assert_eq!(amount(4_497, "UYI"), "44.97 UYI", "no currency in circulation");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The subcommands, one file each: an `Args` struct and `run(args, context)`.
 
 mod addresses;
+mod callers;
 mod demo;
 mod dlq;
 mod figures;
+mod load;
+mod nats;
 mod order;
 mod setup;
 mod simulate;
@@ -47,6 +50,9 @@ pub enum Command {
     /// Run the whole fleet, place real orders, check the promise, clean up.
     #[command(long_about = demo::LONG, after_help = demo::EXAMPLES)]
     Demo(demo::Args),
+    /// Place real orders with a fleet that runs already, and tell what their callers saw.
+    #[command(long_about = load::LONG, after_help = load::EXAMPLES)]
+    Load(load::Args),
     /// Create the broker's streams, or say how they differ.
     #[command(long_about = setup::LONG, after_help = setup::EXAMPLES)]
     Setup(setup::Args),
@@ -62,6 +68,9 @@ pub enum Command {
     /// Look at messages that could not be handled, put them back, or write them off.
     #[command(long_about = dlq::LONG, after_help = dlq::EXAMPLES)]
     Dlq(dlq::Args),
+    /// Write down for a nats-server who its users are and what each may do; make keys for them.
+    #[command(long_about = nats::LONG, after_help = nats::EXAMPLES)]
+    Nats(nats::Args),
     /// Run the fleet's code in simulated worlds, thousands of them, and judge each.
     #[command(long_about = simulate::LONG, after_help = simulate::EXAMPLES)]
     Simulate(simulate::Args),
@@ -76,11 +85,13 @@ impl Command {
         match self {
             Self::Up(args) => up::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
+            Self::Load(args) => load::run(args, context).await,
             Self::Setup(args) => setup::run(args, context).await,
             Self::Stock(args) => stock::run(args, context).await,
             Self::Order(args) => order::run(args, context).await,
             Self::Verify(args) => verify::run(args, context).await,
             Self::Dlq(args) => dlq::run(args, context).await,
+            Self::Nats(args) => nats::run(args, context),
             Self::Simulate(args) => simulate::run(args, context).await,
         }
     }

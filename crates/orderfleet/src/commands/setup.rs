@@ -4,10 +4,14 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
 use console::style;
-use messaging::topology::{self, Action, Change, TopologyOptions};
+use messaging::{
+    permissions::SETUP,
+    topology::{self, Action, Change, TopologyOptions},
+};
 use serde_json::json;
+use service::ReachArgs;
 
-use super::{Context, addresses::Broker};
+use super::Context;
 use crate::{broker, ui::Ui};
 
 pub(super) const LONG: &str = "\
@@ -30,7 +34,7 @@ const REFUSED: &str =
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     #[command(flatten)]
-    broker: Broker,
+    broker: ReachArgs,
 
     /// Copies of every stream: 1, or 3 on a cluster.
     #[arg(long, value_name = "1|3", default_value = "1", value_parser = replicas)]
@@ -55,7 +59,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
 }
 
 async fn set_up(args: Args, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let outcome = Outcome::of(args).await?;
+    let outcome = Outcome::of(args, ui).await?;
     for change in &outcome.changes {
         ui.object(&as_json(change, outcome.done));
         as_text(change, outcome.done).into_iter().for_each(|line| ui.say(line));
@@ -72,19 +76,23 @@ struct Outcome {
 }
 
 impl Outcome {
-    async fn of(args: Args) -> anyhow::Result<Self> {
-        let js = broker::connect(&args.broker.nats_url, "setup").await?;
+    async fn of(args: Args, ui: &Ui) -> anyhow::Result<Self> {
+        let whom = format_args!("the broker at {}", args.broker.nats_url);
+        let js = ui.patiently(whom, broker::connect(&args.broker, SETUP, "setup")).await?;
         let defaults = TopologyOptions::default();
         let options = TopologyOptions {
             replicas: args.replicas,
             max_bytes: args.max_bytes.unwrap_or(defaults.max_bytes),
             max_age: args.max_age.unwrap_or(defaults.max_age),
         };
-        let planned = Self { changes: topology::compare(&js, &options).await?, done: false };
-        if args.dry_run || planned.is_refused() {
-            return Ok(planned);
-        }
-        Ok(Self { changes: topology::setup(&js, &options).await?, done: true })
+        let set_up = async {
+            let planned = Self { changes: topology::compare(&js, &options).await?, done: false };
+            if args.dry_run || planned.is_refused() {
+                return Ok(planned);
+            }
+            Ok(Self { changes: topology::setup(&js, &options).await?, done: true })
+        };
+        broker::unless_refused(&js, set_up).await
     }
 
     fn is_refused(&self) -> bool {
@@ -166,7 +174,7 @@ fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::parsed;
+    use crate::{cli::Color, commands::parsed};
 
     #[test]
     fn measures_are_understood_or_explained() -> Result<(), clap::Error> {
@@ -208,7 +216,7 @@ mod tests {
         let url = broker.url();
         let set_up = async |words: &[&str]| {
             let words = [&["--nats-url", &url, "--max-bytes", "64MiB"], words].concat();
-            let outcome = Outcome::of(parsed(&words)?).await?;
+            let outcome = Outcome::of(parsed(&words)?, &Ui::new(false, Color::Never)).await?;
             anyhow::Ok((outcome.is_good(), outcome.summary()))
         };
         let all = topology_size();

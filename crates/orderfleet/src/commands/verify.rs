@@ -6,10 +6,11 @@ mod report;
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
+use service::ReachArgs;
 
 use super::{
     Context,
-    addresses::{Audit, Broker, Gateway, Inventory},
+    addresses::{Audit, Gateway, Inventory},
 };
 use crate::{
     ui::Ui,
@@ -29,7 +30,8 @@ trail, the stock levels and the dead letters.
   LOG  one writer at a time                no stale writer, no input decided twice, no hole in any stream
 
 First it waits until the fleet has nothing left to do. What is still under way then is listed, and is no violation
-unless --complete is given. What can no longer come is one at once. It only reads, and may run at any time.";
+unless --complete is given. What can no longer come is one at once. A message that nobody of the fleet wrote is none once
+`dlq discard` has written it off, provided that nobody has acted upon it. It only reads, and may run at any time.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -44,7 +46,7 @@ Exit codes: 0 the promise holds, 1 it does not (the offending ids are printed) o
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     #[command(flatten)]
-    broker: Broker,
+    broker: ReachArgs,
 
     #[command(flatten)]
     gateway: Gateway,
@@ -76,7 +78,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
         ..Expectations::default()
     };
     let target = Target {
-        nats_url: args.broker.nats_url,
+        broker: args.broker,
         gateway_url: args.gateway.gateway_url,
         audit_url: args.audit.audit_url,
         inventory_url: args.inventory.inventory_url,

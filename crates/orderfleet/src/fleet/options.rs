@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use messaging::topology::TopologyOptions;
 use nats_server::NatsServer;
+use service::ReachArgs;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -60,6 +61,8 @@ pub struct FleetOptions {
     pub replicas: BTreeMap<String, usize>,
     /// Further environment variables by service name; they win over the fleet's own.
     pub env: BTreeMap<String, Vec<(String, String)>>,
+    /// What whoever sets the streams up shows to the broker; the address is the fleet's business.
+    pub setup: ReachArgs,
     /// The broker's settings; directory, port and process group are the fleet's business.
     pub broker: nats_server::Builder,
     /// Where the broker keeps its streams; `None` is a directory in the data directory. Created when missing.
@@ -89,6 +92,7 @@ impl FleetOptions {
             services: ServiceSpec::all(),
             replicas: BTreeMap::new(),
             env: BTreeMap::new(),
+            setup: ReachArgs::default(),
             broker: NatsServer::builder().sync_always(true),
             broker_dir: None,
             topology: TopologyOptions::default(),

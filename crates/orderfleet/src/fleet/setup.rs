@@ -1,6 +1,10 @@
 //! Brings the broker's streams into the state the services expect, before any service starts.
 
-use messaging::topology::{self, TopologyOptions};
+use messaging::{
+    permissions::SETUP,
+    topology::{self, TopologyOptions},
+};
+use service::ReachArgs;
 
 use crate::broker;
 
@@ -8,8 +12,8 @@ use crate::broker;
 ///
 /// # Errors
 /// When the broker does not answer or refuses, or when a stream differs in a way that would lose data to change.
-pub(super) async fn setup(nats_url: &str, options: &TopologyOptions) -> anyhow::Result<()> {
-    let js = broker::connect(nats_url, "setup").await?;
+pub(super) async fn setup(reach: &ReachArgs, options: &TopologyOptions) -> anyhow::Result<()> {
+    let js = broker::connect(reach, SETUP, "setup").await?;
     topology::setup(&js, options).await?;
     Ok(())
 }

@@ -83,7 +83,8 @@ async fn prepare(options: &FleetOptions, plan: &Plan, dir: &OpenDir) -> anyhow::
 async fn launch_all(fleet: &Fleet, plan: &Plan) -> anyhow::Result<()> {
     let observer = &fleet.options.observer;
     observer.phase(Phase::Topology);
-    setup(&fleet.broker.url(), &fleet.options.topology).await.context("the streams could not be set up")?;
+    let reach = fleet.options.setup.clone().at(fleet.broker.url());
+    setup(&reach, &fleet.options.topology).await.context("the streams could not be set up")?;
     observer.phase(Phase::Processes);
     let gateway_port = plan.ports.get(&instance(GATEWAY, 1)).copied();
     for stage in [Stage::Dependency, Stage::Service] {

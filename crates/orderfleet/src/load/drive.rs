@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use super::{
+    lull::Lull,
     plan::Plan,
     results::Results,
     shopper::{Report, Shopper},
@@ -40,6 +41,10 @@ pub struct Progress {
     pub accepted: u64,
     /// Orders that callers are through with, well or not.
     pub finished: u64,
+    /// Between one order accepted and the next.
+    pub accepting: Lull,
+    /// Between one order that a caller could read to be confirmed and the next.
+    pub confirming: Lull,
 }
 
 /// A load under way. Dropping it ends it.
@@ -111,6 +116,8 @@ async fn drive(
         gather(&mut results, report);
     }
     results.elapsed = start.elapsed();
+    let Progress { accepting, confirming, .. } = *progress.borrow();
+    (results.accepting, results.confirming) = (accepting, confirming);
     results
 }
 

@@ -5,10 +5,12 @@
 //! away, comes back with the same idempotency key until [`Options::patience`] ends.
 
 mod drive;
+mod lull;
 mod plan;
 mod results;
 mod shopper;
 
 pub use drive::{Load, Options, Progress};
+pub use lull::Lull;
 pub use plan::{Mix, Plan, PlannedOrder, Twist};
 pub use results::{Latency, Results};

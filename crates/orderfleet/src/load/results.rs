@@ -5,6 +5,8 @@ use std::time::Duration;
 use events::OrderId;
 use hdrhistogram::Histogram;
 
+use super::lull::Lull;
+
 /// Longest latency that is told apart, in microseconds: ten minutes.
 const LONGEST: u64 = 600_000_000;
 /// Surprises that are kept; any further ones are only counted.
@@ -15,12 +17,18 @@ const MOST_SURPRISES: usize = 20;
 pub struct Results {
     /// The orders that callers were told are accepted, in the order of the answers; each once.
     pub accepted: Vec<OrderId>,
+    /// How many of those their callers saw confirmed.
+    pub confirmed: u64,
     /// One of those that were confirmed, to look at.
     pub example: Option<OrderId>,
     /// From the moment an order was due until it was accepted.
     pub acceptance: Latency,
     /// From the moment an order was due until its caller could read that it is confirmed or cancelled.
     pub decision: Latency,
+    /// Between one order accepted and the next.
+    pub accepting: Lull,
+    /// Between one order that a caller could read to be confirmed and the next.
+    pub confirming: Lull,
     /// Requests that were sent again because the fleet was away or asked for patience.
     pub retries: u64,
     /// From the first order to the last one, whatever became of them.

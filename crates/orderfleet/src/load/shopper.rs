@@ -48,6 +48,7 @@ impl Report {
     pub(super) fn add_to(self, results: &mut Results) {
         if let Some((order_id, after)) = self.accepted {
             if self.confirmed {
+                results.confirmed += 1;
                 results.example = Some(order_id);
             }
             results.accepted.push(order_id);
@@ -76,7 +77,10 @@ impl Shopper {
     /// Places the order and, unless its caller leaves then, stays until it is decided.
     pub(super) async fn buy(mut self, order: PlannedOrder, stays: bool) -> Report {
         if let Some(order_id) = self.place(&order).await {
-            self.progress.send_modify(|progress| progress.accepted += 1);
+            self.progress.send_modify(|progress| {
+                progress.accepted += 1;
+                progress.accepting.ends(Instant::now());
+            });
             if stays {
                 self.follow(&order, order_id).await;
             }
@@ -127,9 +131,13 @@ impl Shopper {
             Twist::None | Twist::Repeat(_) | Twist::CancelLate => {}
         }
         let Some(decided) = self.decision(order_id).await else { return };
-        self.report.confirmed = decided.status == OrderStatus::Confirmed;
         self.report.decided = Some(self.due.elapsed());
-        if order.twist == Twist::CancelLate && decided.status == OrderStatus::Confirmed {
+        if decided.status != OrderStatus::Confirmed {
+            return;
+        }
+        self.report.confirmed = true;
+        self.progress.send_modify(|progress| progress.confirming.ends(Instant::now()));
+        if order.twist == Twist::CancelLate {
             self.cancel(order_id).await;
         }
     }

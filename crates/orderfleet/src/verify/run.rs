@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use service::ReachArgs;
 use tokio::time::{Instant, sleep};
 
 use super::{collect::Collector, evidence::Expectations, judge, open, report::Report};
@@ -10,14 +11,12 @@ use crate::fleet::Fleet;
 
 /// Pause between two looks at a fleet that is still at work.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long the audit trail may take to catch up, even if nothing else is waited for.
-const TRAIL: Duration = Duration::from_secs(10);
 
 /// Where a fleet can be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Target {
-    /// The broker: `nats://host:port`, several separated by commas.
-    pub nats_url: String,
+    /// The broker.
+    pub broker: ReachArgs,
     /// The card gateway.
     pub gateway_url: String,
     /// The audit service.
@@ -34,7 +33,7 @@ impl Target {
     pub fn of(fleet: &Fleet) -> anyhow::Result<Self> {
         let url = |service| fleet.url(service).context("it is needed to verify");
         Ok(Self {
-            nats_url: fleet.broker().url(),
+            broker: ReachArgs::open(fleet.broker().url()),
             gateway_url: url("gateway-sim")?,
             audit_url: url("audit-service")?,
             inventory_url: url("inventory-service")?,
@@ -52,6 +51,8 @@ pub struct Options {
 /// How far verifying has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
+    /// The broker does not answer at once.
+    Connecting,
     /// Messages of the streams are read.
     Reading {
         /// So many of those that this look finds.
@@ -107,7 +108,7 @@ pub async fn run(
     let mut collector = Collector::connect(target, progress.clone()).await?;
     settle(&mut collector, deadline, &*progress).await?;
     let look = async |collector: &mut Collector| {
-        collector.look_at_everything(deadline.max(Instant::now() + TRAIL)).await?;
+        collector.look_at_everything(deadline).await?;
         progress(Progress::Judging);
         anyhow::Ok(judge(collector.evidence(), expected))
     };

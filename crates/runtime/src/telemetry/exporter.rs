@@ -2,16 +2,22 @@
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::Duration,
 };
 
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter as OtlpExporter, WithExportConfig};
+use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
     trace::{SpanData, SpanExporter},
 };
 use tracing::{info, warn};
+
+use crate::http_client::blocking_http_client;
+
+/// OpenTelemetry's default.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Logs when export begins to fail and when it works again.
 #[derive(Debug)]
@@ -21,9 +27,19 @@ pub(super) struct Watched<E> {
 }
 
 /// The exporter that posts to this URL.
-pub(super) fn to_collector(traces_url: &str) -> Result<Watched<OtlpExporter>, ExporterBuildError> {
-    let exporter = OtlpExporter::builder().with_http().with_endpoint(traces_url).build()?;
-    Ok(Watched { exporter, failing: AtomicBool::new(false) })
+pub(super) fn to_collector(traces_url: &str) -> anyhow::Result<Watched<OtlpExporter>> {
+    // A client that waits must not be made where the async runtime runs, and it may be running here.
+    let client = thread::spawn(|| blocking_http_client().timeout(patience()).build());
+    let client = client.join().map_err(|_panic| anyhow::anyhow!("the HTTP client cannot be built"))??;
+    let exporter = OtlpExporter::builder().with_http().with_http_client(client).with_endpoint(traces_url);
+    Ok(Watched { exporter: exporter.build()?, failing: AtomicBool::new(false) })
+}
+
+/// How long the collector may take, by OpenTelemetry's variables in milliseconds.
+fn patience() -> Duration {
+    let names = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+    let set = names.iter().find_map(|name| std::env::var(name).ok()?.parse().ok());
+    set.map_or(PATIENCE, Duration::from_millis)
 }
 
 impl<E> Watched<E> {

@@ -6,3 +6,8 @@ mod collector;
 mod exit_codes;
 mod observability;
 mod shutdown;
+
+/// Calls probes.
+fn http() -> reqwest::Client {
+    runtime::http_client().build().expect("a client")
+}

@@ -1,11 +1,12 @@
 //! Logs, metrics, problem documents and traces, as an operator and a caller get them.
 
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::{
     child::{Probe, command, run, serving},
     collector::Collector,
+    http,
 };
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -13,7 +14,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 #[tokio::test]
 async fn a_log_line_leads_from_the_order_to_the_trace() {
     let probe = serving(&[]);
-    let request = Client::new().get(probe.url("/orders/42"));
+    let request = http().get(probe.url("/orders/42"));
     let traced = request.header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
     let response = traced.send().await.expect("the probe answers");
     assert_eq!(response.headers()["x-trace-id"], TRACE);
@@ -31,7 +32,7 @@ async fn a_log_line_leads_from_the_order_to_the_trace() {
 #[tokio::test]
 async fn a_request_without_a_trace_begins_one() {
     let probe = serving(&[]);
-    let response = reqwest::get(probe.url("/orders/42")).await.expect("the probe answers");
+    let response = http().get(probe.url("/orders/42")).send().await.expect("the probe answers");
     let trace_id = response.headers()["x-trace-id"].to_str().expect("it is hexadecimal").to_owned();
     assert_eq!(probe.terminate().line("order looked up")["trace_id"], trace_id);
 }
@@ -39,7 +40,7 @@ async fn a_request_without_a_trace_begins_one() {
 #[tokio::test]
 async fn errors_are_problem_documents_with_the_trace_id() {
     let probe = serving(&[]);
-    let client = Client::new();
+    let client = http();
     let post = client.post(probe.url("/orders/42"));
     for (request, status) in [
         (client.get(probe.url("/nowhere")), StatusCode::NOT_FOUND),
@@ -64,9 +65,9 @@ async fn errors_are_problem_documents_with_the_trace_id() {
 async fn metrics_tell_of_process_build_and_requests() {
     let probe = serving(&[]);
     for path in ["/orders/1", "/orders/2", "/nowhere", "/panic"] {
-        reqwest::get(probe.url(path)).await.expect("the probe answers");
+        http().get(probe.url(path)).send().await.expect("the probe answers");
     }
-    let response = reqwest::get(probe.url("/metrics")).await.expect("the probe answers");
+    let response = http().get(probe.url("/metrics")).send().await.expect("the probe answers");
     assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4");
     let text = response.text().await.expect("metrics are text");
     for line in [
@@ -87,7 +88,7 @@ async fn metrics_tell_of_process_build_and_requests() {
 async fn the_last_spans_reach_the_collector_at_the_end() {
     let collector = Collector::start();
     let probe = serving(&["--otlp-endpoint", &collector.url]);
-    reqwest::get(probe.url("/orders/42")).await.expect("the probe answers");
+    http().get(probe.url("/orders/42")).send().await.expect("the probe answers");
     assert_eq!(probe.terminate().code, Some(0));
 
     let received = collector.received();
@@ -108,7 +109,7 @@ async fn without_a_usable_collector_the_service_runs() {
         ("https://collector", "traces are not exported"),
     ] {
         let probe = serving(&["--otlp-endpoint", endpoint]);
-        reqwest::get(probe.url("/orders/42")).await.expect("the probe answers");
+        http().get(probe.url("/orders/42")).send().await.expect("the probe answers");
         let ended = probe.terminate();
         assert_eq!(ended.code, Some(0), "{ended:#?}");
         let warnings = ended.log.iter().filter(|line| line["message"] == warning).count();

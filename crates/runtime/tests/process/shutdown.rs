@@ -8,10 +8,10 @@ use std::{
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::child::serving;
+use crate::{child::serving, http};
 
 async fn get(url: &str) -> (StatusCode, Value) {
-    let response = reqwest::get(url).await.expect("the probe answers");
+    let response = http().get(url).send().await.expect("the probe answers");
     let status = response.status();
     (status, response.json().await.unwrap_or(Value::Null))
 }
@@ -29,7 +29,7 @@ async fn draining_shows_at_once_and_ends_with_the_last_task() {
     assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("draining")));
     assert_eq!(get(&probe.url("/health")).await.0, StatusCode::OK);
 
-    let refused = reqwest::get(probe.url("/orders/1")).await.expect("the probe answers");
+    let refused = http().get(probe.url("/orders/1")).send().await.expect("the probe answers");
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.headers()["retry-after"], "1");
     assert_eq!(refused.headers()["content-type"], "application/problem+json");

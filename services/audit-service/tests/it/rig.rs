@@ -32,7 +32,7 @@ impl Rig {
     pub(crate) async fn start_on<S: Source>(store: Store, source: S) -> Self {
         let process = Process::for_tests("audit-service");
         let address = audit_service::serve(&process, store.clone(), source).await.unwrap();
-        Self { process, store, address, client: reqwest::Client::new() }
+        Self { process, store, address, client: runtime::http_client().build().unwrap() }
     }
 
     /// A service that has written everything that is in the streams.

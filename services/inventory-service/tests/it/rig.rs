@@ -8,7 +8,7 @@ use reqwest::{Client, RequestBuilder, Response, header::HeaderMap};
 use runtime::Process;
 use serde_json::{Value, json};
 use service::{
-    BrokerArgs, JournalArgs,
+    BrokerArgs, JournalArgs, ReachArgs,
     testing::{SOON, Streams, euros, order},
 };
 use testkit::{Broker, eventually};
@@ -43,11 +43,11 @@ impl Fleet {
 
     /// A replica that is starting.
     pub(crate) async fn replica(&self, instance: &str) -> Replica {
-        let broker = BrokerArgs { nats_url: self.broker.url(), instance: instance.to_owned() };
+        let broker = BrokerArgs { reach: ReachArgs::open(self.broker.url()), instance: instance.to_owned() };
         let process = Process::for_tests("inventory-service");
         let config = Config { broker, journal: JournalArgs::default(), adjustment_memory: 600 };
         let address = inventory_service::serve(config, process.clone()).await.unwrap();
-        Replica { process, address, http: Client::builder().no_proxy().build().unwrap() }
+        Replica { process, address, http: runtime::http_client().no_proxy().build().unwrap() }
     }
 
     /// A replica that is ready.

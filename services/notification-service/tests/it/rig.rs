@@ -14,7 +14,7 @@ use messaging::{
 use notification_service::Config;
 use runtime::Process;
 use service::{
-    BrokerArgs,
+    BrokerArgs, ReachArgs,
     testing::{SOON, Streams, TRACE, euros, event, order},
 };
 use testkit::{Broker, eventually};
@@ -45,7 +45,8 @@ impl Rig {
     }
 
     pub(crate) fn config(&self) -> Config {
-        let broker = BrokerArgs { nats_url: self.broker.url(), instance: "notification-1".to_owned() };
+        let broker =
+            BrokerArgs { reach: ReachArgs::open(self.broker.url()), instance: "notification-1".to_owned() };
         Config { broker, concurrency: 8, max_attempts: 8 }
     }
 

@@ -10,7 +10,7 @@ use super::change::{Change, Stage};
 use crate::read_model::{LOOK_UP, parse, places};
 
 /// A row whose `place` is null holds what came in advance of `orders.created`; it is not shown.
-pub(super) const SCHEMA: &[Migration] = &[FIRST, OPEN];
+pub(super) const SCHEMA: &[Migration] = &[FIRST, OPEN, REFUNDS];
 
 const FIRST: Migration = Migration(&[
     "CREATE TABLE orders (\
@@ -27,6 +27,12 @@ const FIRST: Migration = Migration(&[
 /// The few orders that are not at their end, among the many that are.
 const OPEN: Migration =
     Migration(&["CREATE INDEX orders_open ON orders (order_id) WHERE stage < 3 OR refund_due > refunded"]);
+
+/// The refunds that are part of `refunded`. Of those counted before there was this table, one of each order is known.
+const REFUNDS: Migration = Migration(&[
+    "CREATE TABLE refunds (order_id TEXT NOT NULL, refund_id TEXT NOT NULL, PRIMARY KEY (order_id, refund_id))",
+    "INSERT INTO refunds (order_id, refund_id) SELECT order_id, refund_id FROM orders WHERE refund_id IS NOT NULL",
+]);
 
 /// Facts are kept once known, counts are added, and of what can only grow the larger wins: the outcome
 /// does not depend on the order of the streams. Both databases spell a maximum of two differently, hence
@@ -60,8 +66,12 @@ const UPSERT: Insert = Insert {
 
 /// Makes the changes, each order's at most once.
 pub(super) async fn upsert(tx: &mut Tx, changes: &[(OrderId, Change)]) -> Result<(), sqlx::Error> {
+    let mut rows = Vec::with_capacity(changes.len());
+    for (order_id, change) in changes {
+        rows.push((order_id, change, newly_refunded(tx, *order_id, change).await?));
+    }
     UPSERT
-        .execute(tx, changes, |query, (order_id, change)| {
+        .execute(tx, &rows, |query, (order_id, change, refunded)| {
             let Change { created, cancelled, .. } = change;
             query
                 .bind(order_id.to_string())
@@ -78,12 +88,26 @@ pub(super) async fn upsert(tx: &mut Tx, changes: &[(OrderId, Change)]) -> Result
                 .bind(cancelled.as_ref().and_then(|cancelled| cancelled.detail.as_deref()).map(text))
                 .bind(change.charge_id.as_deref().map(text))
                 .bind(change.refund_due)
-                .bind(change.refunded)
-                .bind(change.refund_id.as_deref().map(text))
+                .bind(*refunded)
+                .bind(change.refunds.last_key_value().map(|(refund_id, _)| text(refund_id)))
                 .bind(change.at.0)
                 .bind(change.events)
         })
         .await
+}
+
+/// How much went back that is not counted yet; from here on it is.
+async fn newly_refunded(tx: &mut Tx, order_id: OrderId, change: &Change) -> Result<i64, sqlx::Error> {
+    let mut sum = 0_i64;
+    for (refund_id, amount) in &change.refunds {
+        let statement = "INSERT INTO refunds (order_id, refund_id) VALUES ($1, $2) \
+                         ON CONFLICT (order_id, refund_id) DO NOTHING";
+        let query = sqlx::query(statement).bind(order_id.to_string()).bind(text(refund_id));
+        if query.execute(&mut *tx).await?.rows_affected() > 0 {
+            sum = sum.saturating_add(*amount);
+        }
+    }
+    Ok(sum)
 }
 
 /// When those of the orders were created that have no outcome yet.

@@ -239,6 +239,21 @@ async fn the_row_is_the_same_whichever_stream_comes_first() {
     }
 }
 
+/// The broker forgets the ids of events in time. What is stored again after that is told again.
+#[tokio::test]
+async fn a_refund_that_is_told_again_is_counted_once() {
+    for database in testing::databases().await {
+        let rig = Rig::start(database.url()).await;
+        push_orders(&rig, 1).await;
+        let other = PaymentRefunded { refund_id: "other".to_owned(), ..refunded(1) };
+        for told in [refunded(1), refunded(1), other.clone(), refunded(1), other] {
+            rig.push(PAYMENTS.name, &told).await;
+        }
+        assert_eq!(rig.order(1).await.unwrap().refunded, 2 * 3998);
+        rig.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn what_came_in_advance_is_not_shown_before_the_order_exists() {
     let database = testing::sqlite();

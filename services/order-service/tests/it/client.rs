@@ -26,7 +26,7 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, patient: true, http: reqwest::Client::new() }
+        Self { address, patient: true, http: runtime::http_client().build().unwrap() }
     }
 
     /// One who asks once.

@@ -10,7 +10,7 @@ use order_service::Config;
 use projection::testing::{self, Database};
 use runtime::{Clock, Process};
 use service::{
-    BrokerArgs, JournalArgs,
+    BrokerArgs, JournalArgs, ReachArgs,
     testing::{SOON, Streams, euros},
 };
 use testkit::{Broker, eventually};
@@ -143,7 +143,7 @@ impl Replica {
 pub(crate) fn config(broker: &str, database: &str, instance: &str) -> Config {
     Config {
         journal: JournalArgs::default(),
-        broker: BrokerArgs { nats_url: broker.to_owned(), instance: instance.to_owned() },
+        broker: BrokerArgs { reach: ReachArgs::open(broker), instance: instance.to_owned() },
         database_url: database.to_owned(),
         order_deadline: 86_400,
         cancel_window: 300,

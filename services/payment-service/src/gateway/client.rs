@@ -1,9 +1,10 @@
 //! The gateway over HTTP.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use messaging::dead_letter::chain;
+use messaging::error_chain;
 use reqwest::{Client, RequestBuilder, Response, Url, header::RETRY_AFTER, redirect};
+use runtime::{AuthoritiesError, http_client, http_client_trusting, trusts_anybody};
 
 use super::{
     ChargeOutcome, ChargeRequest, Gateway, GatewayError, Refund, RefundRequest,
@@ -33,27 +34,50 @@ pub struct HttpGateway {
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The gateway's address is not one.
-    #[error("the gateway's address `{0}` is not an http URL")]
+    #[error("the gateway's address `{0}` is not an http or https URL")]
     Address(String),
+    /// The authorities to trust cannot be read.
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
+    /// The gateway is to prove who it is, and nobody is trusted to vouch for it.
+    #[error("an https address takes authorities to trust, and this system has none")]
+    NobodyTrusted,
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built")]
     Client(#[from] reqwest::Error),
 }
 
 impl HttpGateway {
-    /// A client of the gateway at `base_url`, for instance `http://gateway:8080`, that gives a request up after `timeout`.
+    /// A client of the gateway at `base_url`, for instance `https://gateway`, that gives a request up after `timeout`.
+    /// With https it trusts a gateway that the system's authorities vouch for.
     ///
     /// # Errors
-    /// The address is not an http URL, or the client cannot be built.
+    /// See [`trusting`](Self::trusting).
     pub fn new(base_url: &str, timeout: Duration) -> Result<Self, SetupError> {
+        Self::trusting(None, base_url, timeout)
+    }
+
+    /// As [`new`](Self::new), trusting the authorities in a PEM file and no other.
+    ///
+    /// # Errors
+    /// The address is not an http or https URL, there is nobody to trust, or the client cannot be built.
+    pub fn trusting(
+        authorities: Option<&Path>,
+        base_url: &str,
+        timeout: Duration,
+    ) -> Result<Self, SetupError> {
         let not_an_address = || SetupError::Address(base_url.to_owned());
         let base =
             Url::parse(&format!("{}/", base_url.trim_end_matches('/'))).map_err(|_| not_an_address())?;
-        if base.scheme() != "http" || !base.has_host() {
+        if !["http", "https"].contains(&base.scheme()) || !base.has_host() {
             return Err(not_an_address());
         }
+        if base.scheme() == "https" && authorities.is_none() && !trusts_anybody() {
+            return Err(SetupError::NobodyTrusted);
+        }
         let route = |path: &str| base.join(path).map_err(|_| not_an_address());
-        let http = Client::builder()
+        let http = authorities
+            .map_or_else(|| Ok(http_client()), http_client_trusting)?
             .timeout(timeout)
             .connect_timeout(CONNECT_TIMEOUT.min(timeout))
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -123,7 +147,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
 /// Without a connection nothing was sent; once there was one, anything may have happened, or may yet.
 fn transport_failure(error: reqwest::Error) -> GatewayError {
     let error = error.without_url();
-    let text = chain(&error);
+    let text = error_chain(&error);
     if error.is_builder() {
         GatewayError::Rejected(text)
     } else if error.is_connect() {

@@ -11,7 +11,7 @@ use messaging::log::{Log, Stored};
 use payment_service::Config;
 use runtime::Process;
 use service::{
-    BrokerArgs,
+    BrokerArgs, ReachArgs,
     testing::{SOON, Streams, euros, event, order},
 };
 use testkit::{Broker, eventually};
@@ -54,8 +54,12 @@ impl Rig {
 
     pub(crate) async fn start(&self) {
         let config = Config {
-            broker: BrokerArgs { nats_url: self.broker.url(), instance: "payment-1".to_owned() },
+            broker: BrokerArgs {
+                reach: ReachArgs::open(self.broker.url()),
+                instance: "payment-1".to_owned(),
+            },
             gateway_url: self.gateway.base_url().to_owned(),
+            gateway_ca_file: None,
             gateway_timeout: self.timeout,
             gateway_settle: self.settle,
             concurrency: 16,

@@ -1,15 +1,15 @@
 //! The broker's time, which is the one time of all replicas.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
 
 use events::Timestamp;
 use tokio::time::Instant;
 
-use super::Turn;
-use crate::{journal::Decider, log::Log};
-
-/// Pause before a broker that did not answer is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+use super::Leader;
+use crate::{
+    journal::Decider,
+    log::{Log, patience::ASK_AGAIN},
+};
 
 type Asking = Pin<Box<dyn Future<Output = (Timestamp, Instant)> + Send>>;
 
@@ -54,7 +54,7 @@ impl BrokerClock {
     }
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Notes how old an input was that has just been decided on, once the broker could be asked for the time.
     pub(super) fn note_age(&self, stored: Timestamp) {
         if let Some(now) = self.clock.now() {

@@ -1,17 +1,15 @@
 //! What a demonstration tells at its end.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use console::style;
 use serde_json::{Value, json};
 
-use super::super::figures::{amount, grouped};
-use crate::{
-    client::TimelineEvent,
-    load::{Latency, Results},
-    ui::Ui,
-    verify::Report,
+use super::super::{
+    callers,
+    figures::{amount, grouped, millis},
 };
+use crate::{client::TimelineEvent, load::Results, ui::Ui, verify::Report};
 
 /// Longest stretch of an outcome's bar, in characters.
 const BAR: u64 = 40;
@@ -20,13 +18,8 @@ const BAR: u64 = 40;
 pub(super) fn tell(ui: &Ui, results: &Results, report: &Report) {
     ui.object(&as_json(results, report));
     outcomes(ui, results, report);
-    latencies(ui, results);
-    for surprise in &results.surprises {
-        ui.warn(format_args!("unexpected: {surprise}"));
-    }
-    if results.surprise_count > results.surprises.len() as u64 {
-        ui.warn(format_args!("{} unexpected answers in all", results.surprise_count));
-    }
+    callers::latencies(ui, results);
+    callers::surprises(ui, results);
 }
 
 fn outcomes(ui: &Ui, results: &Results, report: &Report) {
@@ -48,17 +41,6 @@ fn outcomes(ui: &Ui, results: &Results, report: &Report) {
     if results.retries > 0 {
         ui.say(format_args!("  {} requests had to be repeated", results.retries));
     }
-}
-
-fn latencies(ui: &Ui, results: &Results) {
-    let seconds = results.elapsed.as_secs_f64();
-    ui.say(format_args!("\n{}\n", style("How long it took, from the moment an order was due").bold()));
-    for (what, latency) in [("accepted", &results.acceptance), ("decided", &results.decision)] {
-        let at = |share| millis(latency.quantile(share));
-        let (p50, p90, p99, max) = (at(0.5), at(0.9), at(0.99), millis(latency.max()));
-        ui.say(format_args!("  {what:<8}  p50 {p50}   p90 {p90}   p99 {p99}   max {max}"));
-    }
-    ui.say(format_args!("\n  {} orders in {seconds:.1} s", grouped(results.accepted.len() as u64)));
 }
 
 /// An order's life, event by event.
@@ -88,26 +70,10 @@ fn ends(report: &Report) -> BTreeMap<String, u64> {
 }
 
 fn as_json(results: &Results, report: &Report) -> Value {
-    let latency = |latency: &Latency| {
-        let micros = |took: Duration| u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let at = |share| micros(latency.quantile(share));
-        json!({"count": latency.count(), "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "max": micros(latency.max())})
-    };
-    json!({
-        "event": "orders",
-        "accepted": results.accepted.len(),
-        "outcomes": ends(report),
-        "seconds": results.elapsed.as_secs_f64(),
-        "acceptance_us": latency(&results.acceptance),
-        "decision_us": latency(&results.decision),
-        "retries": results.retries,
-        "unexpected": results.surprises,
-        "unexpected_count": results.surprise_count,
-    })
-}
-
-fn millis(took: Duration) -> String {
-    format!("{:>8.1} ms", took.as_secs_f64() * 1_000.0)
+    let mut object = callers::as_json(results);
+    object["event"] = "orders".into();
+    object["outcomes"] = json!(ends(report));
+    object
 }
 
 fn money(amounts: &BTreeMap<String, i64>) -> String {

@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use console::style;
 use events::Timestamp;
 use serde_json::json;
+use service::ReachArgs;
 use uuid::Uuid;
 
 use super::{super::figures::lasting, desk::Desk, view::View, words};
@@ -30,10 +31,10 @@ struct Group {
 }
 
 /// Counts the letters.
-pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(nats_url).await?;
+pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let desk = Desk::open(broker, ui).await?;
     let mut groups = BTreeMap::<Key, Group>::new();
-    for entry in args.view.of(&desk.book) {
+    for entry in args.view.of(&desk.book)? {
         let letter = &entry.letter.letter;
         let error = without_particulars(&letter.error);
         let key = (letter.service.clone(), letter.consumer.clone(), letter.cause.clone(), error);

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args as ClapArgs;
+use service::ReachArgs;
 
 use super::{desk::Desk, view::View, words};
 use crate::ui::Ui;
@@ -19,9 +20,9 @@ pub(super) struct Args {
 }
 
 /// Lists the letters.
-pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(nats_url).await?;
-    let entries = args.view.of(&desk.book);
+pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let desk = Desk::open(broker, ui).await?;
+    let entries = args.view.of(&desk.book)?;
     let limit = args.limit.unwrap_or(usize::MAX);
     for entry in entries.iter().take(limit) {
         if ui.closed().is_cancelled() {

@@ -7,6 +7,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
 use messaging::dead_letter::State;
+use service::ReachArgs;
 
 use super::{Misuse, confirm::Consent, desk::Desk, edit, select::Selection, send, words};
 use crate::commands::Context;
@@ -71,20 +72,21 @@ pub(super) struct Args {
 }
 
 /// Puts the messages back.
-pub(super) async fn run(args: Args, nats_url: &str, context: &Context) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, broker: &ReachArgs, context: &Context) -> anyhow::Result<ExitCode> {
     args.selection.must_say_which()?;
     // Whoever only looks leaves nothing in the audit trail.
     let operator = match args.consent.operator() {
         Err(_unnamed) if args.dry_run => "OPERATOR".to_owned(),
         operator => operator?,
     };
-    let mut desk = context.unless_stopped(Desk::open(nats_url)).await?;
+    let mut desk = context.unless_stopped(Desk::open(broker, &context.ui)).await?;
     if !args.dry_run {
         context.unless_stopped(send::tell_what_was_left_untold(&desk)).await?;
     }
     let chosen = chosen(&args, &desk, context)?;
     if chosen.is_empty() {
-        context.ui.note("there is nothing to put back");
+        let fits = words::none_fits(args.again);
+        context.ui.note(format_args!("there is nothing to put back: {fits}"));
         return Ok(ExitCode::SUCCESS);
     }
     let body = context.unless_stopped(new_body(&args, &desk, &chosen)).await?;

@@ -22,6 +22,7 @@ use super::{
     desk::{About, Desk, Filed},
     words::now,
 };
+use crate::broker;
 
 /// How long a message without a definite answer is sent again.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -126,12 +127,15 @@ async fn tell<D: EventData>(js: &JetStream, filed: &Filed, id: Uuid, data: D) ->
 }
 
 /// Sends the same message until the broker says something definite.
-async fn insist(js: &JetStream, message: &Message) -> Result<Ack, PublishError> {
+async fn insist(js: &JetStream, message: &Message) -> anyhow::Result<Ack> {
     let deadline = Instant::now() + PATIENCE;
-    loop {
-        match js.publish(message, None).await {
-            Err(PublishError::Unknown(_)) if Instant::now() < deadline => sleep(PAUSE).await,
-            answer => return answer,
+    let insisting = async {
+        loop {
+            match js.publish(message, None).await {
+                Err(PublishError::Unknown(_)) if Instant::now() < deadline => sleep(PAUSE).await,
+                answer => return Ok(answer?),
+            }
         }
-    }
+    };
+    broker::unless_refused(js, insisting).await
 }

@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use console::style;
 use messaging::dead_letter::{Body, Contents, Entry};
 use serde_json::{Value, json};
+use service::ReachArgs;
 
 use super::{
     desk::{Desk, Filed},
@@ -26,8 +27,8 @@ pub(super) struct Args {
 }
 
 /// Shows each letter.
-pub(super) async fn run(args: Args, nats_url: &str, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(nats_url).await?;
+pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let desk = Desk::open(broker, ui).await?;
     let mut code = ExitCode::SUCCESS;
     for id in &args.ids {
         let entries: Vec<_> = desk.book.entries().filter(|entry| id.names(entry)).collect();

@@ -120,6 +120,8 @@ mod tests {
         topology::{self, TopologyOptions},
     };
 
+    use service::ReachArgs;
+
     use super::*;
     use crate::{broker, verify::evidence::Fact};
 
@@ -132,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn each_look_reads_what_has_come_since_the_one_before() -> anyhow::Result<()> {
         let server = testkit::broker().await;
-        let js = broker::connect(&server.url(), "test").await?;
+        let js = broker::connect(&ReachArgs::open(server.url()), "test", "test").await?;
         topology::setup(&js, &TopologyOptions { max_bytes: 64 << 20, ..TopologyOptions::default() }).await?;
         let (mut streams, listener): (_, Listener) = (BTreeMap::new(), Arc::new(|_| ()));
 
@@ -157,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn a_broker_that_is_not_set_up_is_an_error_that_names_the_stream() -> anyhow::Result<()> {
         let server = testkit::broker().await;
-        let js = broker::connect(&server.url(), "test").await?;
+        let js = broker::connect(&ReachArgs::open(server.url()), "test", "test").await?;
         let refusal = extend(&js, &mut BTreeMap::new(), &(Arc::new(|_| ()) as Listener)).await.err();
         assert!(refusal.is_some_and(|error| error.to_string().contains("the stream NOTIFICATIONS")));
         Ok(())

@@ -1,0 +1,98 @@
+//! The accounts of a nats-server as a part of its configuration: who its users are, and what each may do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
+
+use messaging::permissions::{Permissions, identities};
+
+/// The account of the fleet: its streams, and everybody who works on them.
+const FLEET: &str = "FLEET";
+/// The server's own account; its user sees how the server does, and no event.
+const SYSTEM: &str = "SYS";
+/// The user of the server's own account.
+pub(super) const SYSTEM_USER: &str = "sys";
+
+const HEADER: &str = "\
+# Who may connect, and what each may do. Made by `orderfleet nats config`; change that instead of this file.
+# Include it in the configuration of a nats-server: include ./accounts.conf
+";
+
+/// How users prove who they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Proof<'a> {
+    /// By a password, which the server finds in its environment.
+    Password,
+    /// By a key of which the server has the public part in its environment.
+    Key,
+    /// By a key of which the public part is known here, by user.
+    Known(&'a BTreeMap<&'static str, String>),
+}
+
+impl Proof<'_> {
+    /// What the server has to find in its environment, as a comment.
+    fn environment(self) -> String {
+        let (suffix, form) = match self {
+            Self::Password => (
+                "PASSWORD",
+                "# Letters and digits, beginning with a letter: the server reads them as if they stood here.\n",
+            ),
+            Self::Key => ("NKEY", ""),
+            Self::Known(_) => return String::new(),
+        };
+        let names: String = users().iter().map(|user| format!("#   {}\n", variable(user, suffix))).collect();
+        format!("#\n# The server must find these in its environment:\n{names}{form}")
+    }
+
+    fn line(self, user: &str) -> String {
+        match self {
+            Self::Password => format!("user: {user:?}, password: ${}", variable(user, "PASSWORD")),
+            Self::Key => format!("nkey: ${}", variable(user, "NKEY")),
+            Self::Known(keys) => format!("nkey: {}", keys.get(user).map(String::as_str).unwrap_or_default()),
+        }
+    }
+}
+
+/// Every user, in the order of the file.
+pub(super) fn users() -> Vec<&'static str> {
+    identities().iter().map(|identity| identity.name).chain([SYSTEM_USER]).collect()
+}
+
+/// `ORDER_SERVICE_PASSWORD` is the variable of the password of `order-service`.
+pub(super) fn variable(user: &str, suffix: &str) -> String {
+    format!("{}_{suffix}", user.to_uppercase().replace('-', "_"))
+}
+
+/// The accounts as the server reads them.
+pub(super) fn render(proof: Proof<'_>) -> String {
+    let mut text = HEADER.to_owned();
+    text.push_str(&proof.environment());
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\naccounts {{\n  {FLEET} {{\n    jetstream: enabled\n    users: [\n");
+    for identity in identities() {
+        text.push_str(&user(&proof.line(identity.name), &identity.permissions()));
+    }
+    let _ = write!(
+        text,
+        "    ]\n  }}\n  {SYSTEM} {{\n    users: [\n      {{ {} }}\n    ]\n  }}\n}}\nsystem_account: {SYSTEM}\n",
+        proof.line(SYSTEM_USER)
+    );
+    text
+}
+
+fn user(proof: &str, permissions: &Permissions) -> String {
+    let Permissions { publish, never, subscribe } = permissions;
+    let never = if never.is_empty() { String::new() } else { list("deny", never) };
+    format!(
+        "      {{\n        {proof}\n        permissions {{\n          publish {{\n{}{never}          }}\n          \
+         subscribe {{\n{}          }}\n        }}\n      }}\n",
+        list("allow", publish),
+        list("allow", subscribe)
+    )
+}
+
+fn list(name: &str, subjects: &BTreeSet<String>) -> String {
+    let lines: String = subjects.iter().map(|subject| format!("              {subject:?}\n")).collect();
+    format!("            {name}: [\n{lines}            ]\n")
+}
