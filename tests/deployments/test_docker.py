@@ -16,8 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
-BASE, HA, POSTGRES, HA_POSTGRES, OBSERVABILITY = (
-    DOCKER / f"compose{name}.yaml" for name in ("", ".ha", ".postgres", ".ha-postgres", ".observability")
+BASE, HA, POSTGRES, OBSERVABILITY = (
+    DOCKER / f"compose{name}.yaml" for name in ("", ".ha", ".postgres", ".observability")
 )
 SERVICES = ["order-service", "inventory-service", "payment-service", "notification-service", "audit-service"]
 
@@ -29,12 +29,17 @@ def tool(name):
     return found
 
 
+def together(*chosen):
+    """compose.yaml and the chosen files, with those that some of them need when they meet."""
+    meetings = [file.with_name(file.name.replace(".", ".ha-", 1)) for file in chosen if file != HA and HA in chosen]
+    return [BASE, *chosen, *meetings]
+
+
 def combinations():
     """Every choice of the files that may stand after compose.yaml."""
     for count in range(4):
         for chosen in itertools.combinations([HA, POSTGRES, OBSERVABILITY], count):
-            both = [HA_POSTGRES] if {HA, POSTGRES} <= set(chosen) else []
-            yield [BASE, *chosen, *both]
+            yield together(*chosen)
 
 
 def compose(files, *words, environment=None):
@@ -151,7 +156,7 @@ def test_the_broker_accepts_its_configuration(services):
 def test_passwords_come_from_the_environment():
     users = ["ORDER_SERVICE", "INVENTORY_SERVICE", "PAYMENT_SERVICE", "NOTIFICATION_SERVICE", "AUDIT_SERVICE", "SETUP"]
     secrets = {f"{name}_PASSWORD": f"secret{number}" for number, name in enumerate([*users, "OPERATOR"])}
-    services = rendered([BASE], **secrets)
+    services = rendered(together(), **secrets)
     for name, value in secrets.items():
         user = name.removesuffix("_PASSWORD").lower().replace("_", "-")
         holder = services["fleet" if user == "operator" else user]
@@ -166,7 +171,7 @@ def test_development_passwords_are_words_to_the_broker():
 
 
 def test_with_three_brokers_everybody_knows_all_of_them():
-    services = rendered([BASE, HA])
+    services = rendered(together(HA))
     urls = "nats://nats:4222,nats://nats-2:4222,nats://nats-3:4222"
     for name, service in services.items():
         if "NATS_URL" in service.get("environment", {}):
@@ -182,14 +187,20 @@ def test_with_three_brokers_everybody_knows_all_of_them():
 
 
 def test_on_postgres_no_replica_is_left_behind():
-    for files in ([BASE, POSTGRES], [BASE, HA, POSTGRES, HA_POSTGRES]):
+    for files in (together(POSTGRES), together(HA, POSTGRES)):
         urls = [service.get("environment", {}).get("DATABASE_URL", "") for service in rendered(files).values()]
         assert [url for url in urls if url] and not any(url.startswith("sqlite:") for url in urls)
 
 
+def test_every_broker_has_an_exporter():
+    services = rendered(together(HA, OBSERVABILITY))
+    asked = {service["command"][-1] for name, service in services.items() if name.startswith("nats-exporter")}
+    assert asked == {f"http://{broker}:8222" for broker in ("nats", "nats-2", "nats-3")}
+
+
 def test_what_prometheus_scrapes_is_there():
     wanted = set(re.findall(r"names: \[([a-z-]+)\]", (ROOT / "deployments/monitoring/prometheus.yaml").read_text()))
-    assert set(SERVICES) <= wanted <= set(rendered([BASE, OBSERVABILITY]))
+    assert set(SERVICES) <= wanted <= set(rendered(together(OBSERVABILITY)))
 
 
 def test_what_is_mounted_exists(services):
