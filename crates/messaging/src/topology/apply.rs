@@ -3,6 +3,7 @@
 use async_nats::jetstream::{
     consumer,
     context::{ConsumerInfoErrorKind, GetStreamErrorKind},
+    object_store,
     stream::Config,
 };
 use events::catalogue::{ConsumerDef, every_consumer};
@@ -10,7 +11,7 @@ use events::catalogue::{ConsumerDef, every_consumer};
 use super::{Action, Change, TopologyError, TopologyOptions, desired, diff};
 use crate::{
     dead_letter,
-    jetstream::{ATTEMPTS_STREAM, JetStream, SNAPSHOT_BUCKET},
+    jetstream::{ATTEMPTS_STREAM, JetStream},
 };
 
 /// Makes the broker what it must be, or changes nothing at all if there is anything it would have to refuse.
@@ -46,7 +47,9 @@ async fn walk(js: &JetStream, options: &TopologyOptions, mode: Mode) -> Result<V
     for stream in desired::streams(options) {
         changes.push(stream_change(js, &stream, mode).await?);
     }
-    changes.push(bucket_change(js, options, mode).await?);
+    for bucket in desired::snapshots(options) {
+        changes.push(bucket_change(js, bucket, mode).await?);
+    }
     for consumer in every_consumer() {
         changes.push(consumer_change(js, consumer, mode).await?);
     }
@@ -101,15 +104,15 @@ fn is_missing_stream(kind: &GetStreamErrorKind) -> bool {
 
 async fn bucket_change(
     js: &JetStream,
-    options: &TopologyOptions,
+    desired: object_store::Config,
     mode: Mode,
 ) -> Result<Change, TopologyError> {
-    let what = format!("bucket {SNAPSHOT_BUCKET}");
-    if find_stream(js, &format!("OBJ_{SNAPSHOT_BUCKET}")).await?.is_some() {
+    let what = format!("bucket {}", desired.bucket);
+    if find_stream(js, &format!("OBJ_{}", desired.bucket)).await?.is_some() {
         return Ok(Change { what, action: Action::Unchanged });
     }
     if mode == Mode::Apply {
-        let created = js.context.create_object_store(desired::snapshots(options)).await;
+        let created = js.context.create_object_store(desired).await;
         created.map_err(|error| broker(&what, &error))?;
     }
     Ok(Change { what, action: Action::Created })

@@ -7,12 +7,12 @@ use async_nats::jetstream::{
     object_store,
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
-use events::catalogue::{ConsumerDef, STREAMS};
+use events::catalogue::{ConsumerDef, STREAMS, StreamDef};
 
 use super::{ADVISORIES, REDRIVE, TopologyOptions};
 use crate::{
     dead_letter,
-    jetstream::{ATTEMPTS_STREAM, SNAPSHOT_BUCKET},
+    jetstream::{ATTEMPTS_STREAM, snapshot_bucket},
 };
 
 /// Time in which a second message with the same id is not stored. Longer than any publisher insists.
@@ -100,13 +100,15 @@ pub fn consumer(def: &ConsumerDef) -> pull::Config {
     }
 }
 
-/// The bucket of the journals' snapshots.
-pub(super) fn snapshots(options: &TopologyOptions) -> object_store::Config {
-    object_store::Config {
-        bucket: SNAPSHOT_BUCKET.to_owned(),
-        description: Some("state of the journals, for a short start".to_owned()),
+/// The buckets of snapshots, one per journal.
+pub(super) fn snapshots(options: &TopologyOptions) -> Vec<object_store::Config> {
+    let journals = STREAMS.iter().filter(|def| def.control.is_some());
+    let bucket = |journal: &StreamDef| object_store::Config {
+        bucket: snapshot_bucket(journal.name),
+        description: Some(format!("state of the journal {}, for a short start", journal.name)),
         max_bytes: options.max_bytes,
         num_replicas: options.replicas,
         ..object_store::Config::default()
-    }
+    };
+    journals.map(bucket).collect()
 }
