@@ -24,6 +24,17 @@ pub struct Permissions {
     pub subscribe: BTreeSet<String>,
 }
 
+/// What the user of the server itself may do: ask servers how they are, and hear what they say of themselves. It has no
+/// part in the fleet, though without limits it could remove all of it.
+pub(super) fn of_the_server() -> Permissions {
+    let set = |subjects: &[&str]| subjects.iter().map(|&subject| subject.to_owned()).collect();
+    Permissions {
+        publish: set(&["$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.>", "$SYS.REQ.ACCOUNT.PING.>"]),
+        subscribe: set(&["$SYS.>", "_INBOX.>", "_INBOX_sys.>"]),
+        never: BTreeSet::new(),
+    }
+}
+
 pub(super) fn of(identity: &Identity) -> Permissions {
     let mut granted = Permissions::default();
     // Answers come to a private inbox: with a common one everybody could read everybody's.
@@ -89,7 +100,7 @@ impl Permissions {
         self.publish.extend([format!("$O.{bucket}.C.*"), format!("$O.{bucket}.M.*")]);
         self.ask("STREAM.INFO", &[&stream]);
         self.ask("STREAM.PURGE", &[&stream]);
-        self.ask("DIRECT.GET", &[&stream, &format!("$O.{bucket}.M.*")]);
+        self.ask("STREAM.MSG.GET", &[&stream]);
         // The client names the consumers it reads the bucket with once a connection broke, and takes them away.
         self.ask("CONSUMER.CREATE", &[&stream]);
         self.ask("CONSUMER.CREATE", &[&stream, ">"]);

@@ -3,7 +3,6 @@
 use async_nats::jetstream::{
     consumer,
     context::{ConsumerInfoErrorKind, GetStreamErrorKind},
-    object_store,
     stream::Config,
 };
 use events::catalogue::{ConsumerDef, every_consumer};
@@ -45,10 +44,12 @@ enum Mode {
 async fn walk(js: &JetStream, options: &TopologyOptions, mode: Mode) -> Result<Vec<Change>, TopologyError> {
     let mut changes = Vec::new();
     for stream in desired::streams(options) {
-        changes.push(stream_change(js, &stream, mode).await?);
+        let what = format!("stream {}", stream.name);
+        changes.push(stream_change(js, what, &stream, mode).await?);
     }
     for bucket in desired::snapshots(options) {
-        changes.push(bucket_change(js, bucket, mode).await?);
+        let what = format!("bucket {}", bucket.name.trim_start_matches("OBJ_"));
+        changes.push(stream_change(js, what, &bucket, mode).await?);
     }
     for consumer in every_consumer() {
         changes.push(consumer_change(js, consumer, mode).await?);
@@ -70,8 +71,12 @@ fn action(difference: diff::Difference) -> Action {
     }
 }
 
-async fn stream_change(js: &JetStream, desired: &Config, mode: Mode) -> Result<Change, TopologyError> {
-    let what = format!("stream {}", desired.name);
+async fn stream_change(
+    js: &JetStream,
+    what: String,
+    desired: &Config,
+    mode: Mode,
+) -> Result<Change, TopologyError> {
     let Some((actual, bytes)) = find_stream(js, &desired.name).await? else {
         if mode == Mode::Apply {
             js.context.create_stream(desired.clone()).await.map_err(|error| broker(&what, &error))?;
@@ -100,22 +105,6 @@ async fn find_stream(js: &JetStream, name: &str) -> Result<Option<(Config, u64)>
 fn is_missing_stream(kind: &GetStreamErrorKind) -> bool {
     use async_nats::jetstream::ErrorCode;
     matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
-}
-
-async fn bucket_change(
-    js: &JetStream,
-    desired: object_store::Config,
-    mode: Mode,
-) -> Result<Change, TopologyError> {
-    let what = format!("bucket {}", desired.bucket);
-    if find_stream(js, &format!("OBJ_{}", desired.bucket)).await?.is_some() {
-        return Ok(Change { what, action: Action::Unchanged });
-    }
-    if mode == Mode::Apply {
-        let created = js.context.create_object_store(desired).await;
-        created.map_err(|error| broker(&what, &error))?;
-    }
-    Ok(Change { what, action: Action::Created })
 }
 
 async fn consumer_change(js: &JetStream, def: &ConsumerDef, mode: Mode) -> Result<Change, TopologyError> {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
-    object_store,
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 use events::catalogue::{ConsumerDef, STREAMS, StreamDef};
@@ -100,15 +99,24 @@ pub fn consumer(def: &ConsumerDef) -> pull::Config {
     }
 }
 
-/// The buckets of snapshots, one per journal.
-pub(super) fn snapshots(options: &TopologyOptions) -> Vec<object_store::Config> {
+/// The buckets of snapshots, one per journal, as the client's object stores are, but for one thing: a direct answer
+/// would be the stored bytes as they are, sent to any subject that whoever asks names, also where they may not write.
+pub(super) fn snapshots(options: &TopologyOptions) -> Vec<Config> {
     let journals = STREAMS.iter().filter(|def| def.control.is_some());
-    let bucket = |journal: &StreamDef| object_store::Config {
-        bucket: snapshot_bucket(journal.name),
-        description: Some(format!("state of the journal {}, for a short start", journal.name)),
-        max_bytes: options.max_bytes,
-        num_replicas: options.replicas,
-        ..object_store::Config::default()
+    let bucket = |journal: &StreamDef| {
+        let bucket = snapshot_bucket(journal.name);
+        let (chunks, names) = (format!("$O.{bucket}.C.>"), format!("$O.{bucket}.M.>"));
+        let subjects = [chunks.as_str(), names.as_str()];
+        let name = format!("OBJ_{bucket}");
+        Config {
+            allow_rollup: true,
+            allow_direct: false,
+            deny_delete: false,
+            deny_purge: false,
+            // The state of a journal that nobody writes any more is worth as much as that of a busy one.
+            max_age: Duration::ZERO,
+            ..stream(&name, &subjects, options, options.max_bytes, DUPLICATE_WINDOW)
+        }
     };
     journals.map(bucket).collect()
 }

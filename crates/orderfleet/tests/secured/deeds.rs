@@ -1,9 +1,9 @@
 //! What there is to be done at the broker, and who may: written out by hand, not taken from what is tested.
 
 use events::catalogue::{CONSUMERS, DEAD_LETTERS, REDRIVES, STREAMS, every_consumer};
-use messaging::permissions::{OPERATOR, SETUP};
+use messaging::permissions::{OPERATOR, SETUP, SYSTEM};
 
-use crate::rig::SERVICES;
+use crate::rig::{SERVICES, users};
 
 /// The streams beside those of events.
 const OTHERS: [&str; 5] =
@@ -33,7 +33,10 @@ fn subscribe(subject: impl Into<String>, lawful: &[&'static str]) -> Deed {
 
 /// Every deed.
 pub(crate) fn all() -> Vec<Deed> {
-    [events(), operators(), streams(), consumers(), buckets(), server(), listening()].into_iter().flatten().collect()
+    [events(), operators(), streams(), consumers(), buckets(), server(), listening()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The service that says what happens under a subject.
@@ -74,7 +77,8 @@ fn operators() -> Vec<Deed> {
 
 /// To make, change, empty or remove a stream.
 fn streams() -> Vec<Deed> {
-    let mut deeds = vec![publish("$JS.API.STREAM.CREATE.MINE", &[]), publish("$JS.API.STREAM.UPDATE.MINE", &[])];
+    let mut deeds =
+        vec![publish("$JS.API.STREAM.CREATE.MINE", &[]), publish("$JS.API.STREAM.UPDATE.MINE", &[])];
     for stream in STREAMS.iter().map(|def| def.name).chain(OTHERS) {
         for what in ["DELETE", "MSG.DELETE", "SNAPSHOT", "RESTORE", "LEADER.STEPDOWN", "PEER.REMOVE"] {
             deeds.push(publish(format!("$JS.API.STREAM.{what}.{stream}"), &[]));
@@ -113,12 +117,15 @@ fn consumers() -> Vec<Deed> {
 /// To change what is remembered of messages, and journals' snapshots.
 fn buckets() -> Vec<Deed> {
     let attempts = CONSUMERS.iter().chain(&REDRIVES).map(|def| {
-        let owner = if def.durable.starts_with("payment-") { "payment-service" } else { "notification-service" };
+        let owner =
+            if def.durable.starts_with("payment-") { "payment-service" } else { "notification-service" };
         publish(format!("$KV.worker-attempts.{}.1", def.durable), &[owner])
     });
-    let snapshots = [("ORDERS", "order-service"), ("INVENTORY", "inventory-service")].map(|(journal, owner)| {
-        ["M.name", "C.chunk"].map(|what| publish(format!("$O.journal-snapshots-{journal}.{what}"), &[owner]))
-    });
+    let snapshots =
+        [("ORDERS", "order-service"), ("INVENTORY", "inventory-service")].map(|(journal, owner)| {
+            ["M.name", "C.chunk"]
+                .map(|what| publish(format!("$O.journal-snapshots-{journal}.{what}"), &[owner]))
+        });
     attempts.chain(snapshots.into_iter().flatten()).collect()
 }
 
@@ -132,24 +139,30 @@ fn server() -> Vec<Deed> {
         "$JS.API.ACCOUNT.PURGE.FLEET",
         "$JS.API.SERVER.REMOVE",
         "$JS.API.META.LEADER.STEPDOWN",
-        "$SYS.REQ.SERVER.PING",
-        "$SYS.REQ.SERVER.PING.JSZ",
+        "$SYS.REQ.SERVER.ABC.KICK",
+        "$SYS.REQ.SERVER.ABC.RELOAD",
         "$SYS.REQ.ACCOUNT.FLEET.CONNZ",
         "$SYS.REQ.CLAIMS.UPDATE",
         "_INBOX.forged",
     ];
     let answers = SERVICES.map(|service| publish(format!("_INBOX_{service}.forged"), &[]));
-    subjects.map(|subject| publish(subject, &[])).into_iter().chain(answers).collect()
+    let looking =
+        ["$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.JSZ"].map(|subject| publish(subject, &[SYSTEM]));
+    let ruling = subjects.map(|subject| publish(subject, &[]));
+    ruling.into_iter().chain(answers).chain(looking).collect()
 }
 
 /// To hear what is meant for others.
 fn listening() -> Vec<Deed> {
-    let everything = [">", "*", "*.*", "_INBOX.>", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$KV.>", "$O.>", "$SYS.>"];
-    let subjects = STREAMS.iter().map(|def| def.subjects).chain(["dead_letters.>", "redrive.>", "fleet.heartbeat.>"]);
-    let mut deeds: Vec<_> = everything.into_iter().chain(subjects).map(|subject| subscribe(subject, &[])).collect();
+    let everything = [">", "*", "*.*", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$KV.>", "$O.>"];
+    let subjects =
+        STREAMS.iter().map(|def| def.subjects).chain(["dead_letters.>", "redrive.>", "fleet.heartbeat.>"]);
+    let mut deeds: Vec<_> =
+        everything.into_iter().chain(subjects).map(|subject| subscribe(subject, &[])).collect();
+    deeds.extend(["$SYS.>", "_INBOX.>"].map(|subject| subscribe(subject, &[SYSTEM])));
     deeds.push(subscribe("fleet.heartbeat.ORDERS", &["order-service"]));
     deeds.push(subscribe("fleet.heartbeat.INVENTORY", &["inventory-service"]));
-    for user in SERVICES.into_iter().chain([SETUP, OPERATOR]) {
+    for user in users() {
         deeds.push(subscribe(format!("_INBOX_{user}.>"), &[user]));
     }
     deeds

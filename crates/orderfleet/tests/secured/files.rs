@@ -24,7 +24,10 @@ async fn the_server_accepts_the_files_and_misses_what_is_missing() {
     let (accepted, said) = check("single.conf", &env).await;
     assert!(accepted, "{said}");
     let routes = "[nats://cluster:s3cret@127.0.0.1:6222, nats://cluster:s3cret@127.0.0.1:6223]";
-    env.extend([("SERVER_NAME", "nats-0"), ("CLUSTER_ROUTES", routes), ("CLUSTER_PASSWORD", "s3cret")].map(|(name, value)| (name.to_owned(), value.to_owned())));
+    env.extend(
+        [("SERVER_NAME", "nats-0"), ("CLUSTER_ROUTES", routes), ("CLUSTER_PASSWORD", "s3cret")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
     let (accepted, said) = check("nats.conf", &env).await;
     assert!(accepted, "{said}");
     for missing in 0..env.len() {

@@ -19,7 +19,8 @@ use crate::rig::command_with;
 const SOON: Duration = Duration::from_secs(30);
 
 async fn connect(url: &str, user: &str, credentials: Credentials) -> JetStream {
-    let options = ConnectOptions { urls: url.to_owned(), service: user.to_owned(), instance: "test".to_owned() };
+    let options =
+        ConnectOptions { urls: url.to_owned(), service: user.to_owned(), instance: "test".to_owned() };
     JetStream::connect_with(options, &Security { credentials, ..Security::default() }).await.unwrap()
 }
 
@@ -65,7 +66,10 @@ async fn keys_that_were_made_here_open_the_broker() {
     works_with_keys(known, &keys).await;
     let public = std::fs::read_to_string(keys.join("public.env")).unwrap();
     let named = NatsServer::builder().config_extra(accounts(&["--auth", "nkey"]).await);
-    let named = public.lines().filter_map(|line| line.split_once('=')).fold(named, |broker, (name, key)| broker.env(name, key));
+    let named = public
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .fold(named, |broker, (name, key)| broker.env(name, key));
     works_with_keys(named, &keys).await;
 }
 
@@ -84,16 +88,29 @@ fn token(issuer: &KeyPair, subject: &KeyPair, claims: Value) -> String {
 #[tokio::test]
 async fn a_token_and_its_key_open_the_broker() {
     let (operator, account, user) = (KeyPair::new_operator(), KeyPair::new_account(), KeyPair::new_user());
+    let server = KeyPair::new_account();
     let limits = json!({
         "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1,
         "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1,
     });
     let of_operator = token(&operator, &operator, json!({ "type": "operator", "version": 2 }));
-    let of_account = token(&operator, &account, json!({ "type": "account", "version": 2, "limits": limits }));
-    let of_user = token(&account, &user, json!({ "type": "user", "version": 2, "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1 }));
+    let of_account =
+        token(&operator, &account, json!({ "type": "account", "version": 2, "limits": limits.clone() }));
+    let mut without_streams = limits;
+    for limit in ["mem_storage", "disk_storage", "streams", "consumer"] {
+        without_streams[limit] = 0.into();
+    }
+    let claims = json!({ "type": "account", "version": 2, "limits": without_streams });
+    let of_server = token(&operator, &server, claims);
+    let of_user = token(
+        &account,
+        &user,
+        json!({ "type": "user", "version": 2, "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1 }),
+    );
     let config = format!(
-        "operator: {of_operator}\nresolver: MEMORY\nresolver_preload: {{ {}: {of_account} }}\n",
-        account.public_key()
+        "operator: {of_operator}\nresolver: MEMORY\nsystem_account: {system}\nresolver_preload: {{ {}: {of_account}, {system}: {of_server} }}\n",
+        account.public_key(),
+        system = server.public_key(),
     );
     let broker = broker_with(NatsServer::builder().config_extra(config)).await;
     let dir = tempfile::tempdir().unwrap();

@@ -49,6 +49,12 @@ impl Raw {
         self.say(&format!("PUB {subject} {}\r\n{body}\r\n", body.len())).await
     }
 
+    /// Asks for an answer to be sent to a subject; gives what the broker refuses of it.
+    pub(crate) async fn publish_for(&mut self, subject: &str, reply: &str, body: &Value) -> Vec<String> {
+        let body = body.to_string();
+        self.say(&format!("PUB {subject} {reply} {}\r\n{body}\r\n", body.len())).await
+    }
+
     /// Subscribes for a moment; gives what the broker refuses of it.
     pub(crate) async fn subscribe(&mut self, subject: &str) -> Vec<String> {
         self.say(&format!("SUB {subject} 7\r\nUNSUB 7\r\n")).await

@@ -18,7 +18,12 @@ const SOON: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn a_service_with_a_wrong_password_is_not_ready_and_says_why() {
     let setup = ReachArgs::default().user(SETUP, &password(SETUP));
-    let options = FleetOptions { broker: broker(), setup, ready_within: Duration::from_secs(10), ..FleetOptions::temporary() };
+    let options = FleetOptions {
+        broker: broker(),
+        setup,
+        ready_within: Duration::from_secs(10),
+        ..FleetOptions::temporary()
+    };
     let options = ["order-service", "inventory-service", "payment-service", "notification-service"]
         .into_iter()
         .fold(options, |options, service| options.replicas(service, 0))
@@ -36,7 +41,9 @@ async fn the_command_line_fails_at_once_and_names_who_was_refused() {
     let url = broker.url();
     let began = Instant::now();
     let words = ["dlq", "list"];
-    let Said { code, errors, .. } = command_with(&words, &[("NATS_URL", &url), ("NATS_USER", OPERATOR), ("NATS_PASSWORD", "sesame")]).await;
+    let Said { code, errors, .. } =
+        command_with(&words, &[("NATS_URL", &url), ("NATS_USER", OPERATOR), ("NATS_PASSWORD", "sesame")])
+            .await;
     assert_eq!(code, Some(1));
     assert!(errors.contains("refuses the user \"operator\"") && !errors.contains("sesame"), "{errors}");
     let Said { code, errors, .. } = command_with(&words, &[("NATS_URL", &url)]).await;
@@ -53,7 +60,11 @@ async fn the_command_line_names_what_its_user_may_not_do() {
     assert_eq!(said.code, Some(0), "{}", said.errors);
     let said = command(&broker.url(), "payment-service", &["dlq", "list"]).await;
     assert_eq!(said.code, Some(1), "{:?}", said.objects);
-    assert!(said.errors.contains("does not permit") && said.errors.contains("Permissions Violation"), "{}", said.errors);
+    assert!(
+        said.errors.contains("does not permit") && said.errors.contains("Permissions Violation"),
+        "{}",
+        said.errors
+    );
     let said = command(&broker.url(), OPERATOR, &["setup", "--max-age", "30d"]).await;
     assert_eq!(said.code, Some(1), "{:?}", said.objects);
     assert!(said.errors.contains("does not permit"), "{}", said.errors);
@@ -63,7 +74,10 @@ async fn the_command_line_names_what_its_user_may_not_do() {
 async fn contradictions_and_missing_files_are_told_before_anything_is_asked() {
     let table: [(&[(&str, &str)], &str); 6] = [
         (&[("NATS_USER", "operator")], "NATS_USER"),
-        (&[("NATS_USER", "operator"), ("NATS_PASSWORD", "sesame"), ("NATS_NKEY_FILE", "k")], "NATS_NKEY_FILE"),
+        (
+            &[("NATS_USER", "operator"), ("NATS_PASSWORD", "sesame"), ("NATS_NKEY_FILE", "k")],
+            "NATS_NKEY_FILE",
+        ),
         (&[("NATS_USER", "operator"), ("NATS_PASSWORD_FILE", "/nowhere/password")], "NATS_PASSWORD_FILE"),
         (&[("NATS_CREDS_FILE", "/dev/null")], "NATS_CREDS_FILE"),
         (&[("NATS_CERT_FILE", "/nowhere/certificate")], "NATS_KEY_FILE"),
@@ -85,8 +99,10 @@ async fn a_password_is_read_again_at_each_connection() {
     let file = dir.path().join("password");
     std::fs::write(&file, "yesterday's").unwrap();
     let credentials = Credentials::PasswordFile { user: OPERATOR.to_owned(), file: file.clone() };
-    let options = ConnectOptions { urls: broker.url(), service: OPERATOR.to_owned(), instance: "test".to_owned() };
-    let js = JetStream::connect_with(options, &Security { credentials, ..Security::default() }).await.unwrap();
+    let options =
+        ConnectOptions { urls: broker.url(), service: OPERATOR.to_owned(), instance: "test".to_owned() };
+    let js =
+        JetStream::connect_with(options, &Security { credentials, ..Security::default() }).await.unwrap();
     let refused = |trouble: &Option<Trouble>| matches!(trouble, Some(Trouble::Refused(_)));
     tokio::time::timeout(SOON, js.trouble().wait_for(refused)).await.unwrap().unwrap();
     std::fs::write(&file, format!("{}\n", password(OPERATOR))).unwrap();

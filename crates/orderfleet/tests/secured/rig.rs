@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Stdio};
 
 use messaging::{
     jetstream::{ConnectOptions, Credentials, JetStream, Security},
-    permissions::{OPERATOR, SETUP},
+    permissions::{OPERATOR, SETUP, SYSTEM},
 };
 use nats_server::{Builder, NatsServer};
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub(crate) fn accounts() -> String {
 
 /// Every user of theirs.
 pub(crate) fn users() -> Vec<&'static str> {
-    SERVICES.into_iter().chain([SETUP, OPERATOR, "sys"]).collect()
+    SERVICES.into_iter().chain([SETUP, OPERATOR, SYSTEM]).collect()
 }
 
 /// What the users of these tests show.

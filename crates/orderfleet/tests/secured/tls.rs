@@ -22,13 +22,16 @@ const SOON: Duration = Duration::from_secs(30);
 async fn secured(authority: &Authority, settings: &str) -> Broker {
     let Identity { certificate, key } = authority.vouch_for("127.0.0.1");
     let ca = authority.file();
-    let tls = format!("tls {{\n  cert_file: {certificate:?}\n  key_file: {key:?}\n  ca_file: {ca:?}\n  {settings}\n}}\n");
+    let tls = format!(
+        "tls {{\n  cert_file: {certificate:?}\n  key_file: {key:?}\n  ca_file: {ca:?}\n  timeout: 10\n  {settings}\n}}\n"
+    );
     broker_with(with_passwords(NatsServer::builder().config_extra(accounts() + &tls))).await
 }
 
 async fn connect(broker: &Broker, tls: Tls) -> JetStream {
     let credentials = Credentials::Password { user: SETUP.to_owned(), password: password(SETUP).into() };
-    let options = ConnectOptions { urls: broker.url(), service: SETUP.to_owned(), instance: "test".to_owned() };
+    let options =
+        ConnectOptions { urls: broker.url(), service: SETUP.to_owned(), instance: "test".to_owned() };
     JetStream::connect_with(options, &Security { credentials, tls }).await.unwrap()
 }
 
@@ -100,7 +103,12 @@ async fn the_command_line_speaks_tls_too() {
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     let (ca, certificate, key) = (path(&authority.file()), path(&certificate), path(&key));
     let password = password(SETUP);
-    let mut env = vec![("NATS_URL", url.as_str()), ("NATS_USER", SETUP), ("NATS_PASSWORD", &password), ("NATS_CA_FILE", &ca)];
+    let mut env = vec![
+        ("NATS_URL", url.as_str()),
+        ("NATS_USER", SETUP),
+        ("NATS_PASSWORD", &password),
+        ("NATS_CA_FILE", &ca),
+    ];
     let words = ["setup", "--max-bytes", "64MiB"];
     let Said { code, errors, .. } = command_with(&words, &env).await;
     assert_eq!(code, Some(1), "it has shown no certificate: {errors}");
