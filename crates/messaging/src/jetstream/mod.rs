@@ -32,7 +32,7 @@ pub use consumer::JetStreamConsumer;
 pub use delivery::JetStreamDelivery;
 pub use reader::{JetStreamBeats, JetStreamReader};
 pub use security::{Credentials, Part, Secret, Security, SecurityError, Tls};
-pub(crate) use snapshots::BUCKET as SNAPSHOT_BUCKET;
+pub(crate) use snapshots::bucket_name as snapshot_bucket;
 pub use standing::Trouble;
 pub use user_key::UserKey;
 

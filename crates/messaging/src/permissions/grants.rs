@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use events::catalogue::{self, ConsumerDef, every_consumer};
+use events::catalogue::{self, ConsumerDef, STREAMS, every_consumer};
 
 use super::Identity;
 use crate::{
-    jetstream::{ATTEMPTS_STREAM, SNAPSHOT_BUCKET, attempts_subject, beat_subject, inbox_prefix},
+    jetstream::{ATTEMPTS_STREAM, attempts_subject, beat_subject, inbox_prefix, snapshot_bucket},
     topology::{self, TopologyOptions},
 };
 
@@ -22,6 +22,17 @@ pub struct Permissions {
     pub never: BTreeSet<String>,
     /// Subjects it may subscribe to.
     pub subscribe: BTreeSet<String>,
+}
+
+/// What the user of the server itself may do: ask servers how they are, and hear what they say of themselves. It has no
+/// part in the fleet, though without limits it could remove all of it.
+pub(super) fn of_the_server() -> Permissions {
+    let set = |subjects: &[&str]| subjects.iter().map(|&subject| subject.to_owned()).collect();
+    Permissions {
+        publish: set(&["$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.>", "$SYS.REQ.ACCOUNT.PING.>"]),
+        subscribe: set(&["$SYS.>", "_INBOX.>", "_INBOX_sys.>"]),
+        never: BTreeSet::new(),
+    }
 }
 
 pub(super) fn of(identity: &Identity) -> Permissions {
@@ -84,11 +95,12 @@ impl Permissions {
     fn lead(&mut self, journal: &str) {
         self.publish.insert(beat_subject(journal));
         self.subscribe.insert(beat_subject(journal));
-        let (bucket, stream) = (SNAPSHOT_BUCKET, format!("OBJ_{SNAPSHOT_BUCKET}"));
+        let bucket = snapshot_bucket(journal);
+        let stream = format!("OBJ_{bucket}");
         self.publish.extend([format!("$O.{bucket}.C.*"), format!("$O.{bucket}.M.*")]);
         self.ask("STREAM.INFO", &[&stream]);
         self.ask("STREAM.PURGE", &[&stream]);
-        self.ask("DIRECT.GET", &[&stream, &format!("$O.{bucket}.M.*")]);
+        self.ask("STREAM.MSG.GET", &[&stream]);
         // The client names the consumers it reads the bucket with once a connection broke, and takes them away.
         self.ask("CONSUMER.CREATE", &[&stream]);
         self.ask("CONSUMER.CREATE", &[&stream, ">"]);
@@ -101,8 +113,9 @@ impl Permissions {
     /// What must exist, by name: nothing can be deleted or emptied.
     fn set_up(&mut self) {
         let streams = topology::streams(&TopologyOptions::default());
-        let names = streams.into_iter().map(|stream| stream.name).chain([format!("OBJ_{SNAPSHOT_BUCKET}")]);
-        for stream in names {
+        let journals = STREAMS.iter().filter(|def| def.control.is_some());
+        let buckets = journals.map(|def| format!("OBJ_{}", snapshot_bucket(def.name)));
+        for stream in streams.into_iter().map(|stream| stream.name).chain(buckets) {
             for request in ["STREAM.INFO", "STREAM.CREATE", "STREAM.UPDATE"] {
                 self.ask(request, &[&stream]);
             }

@@ -34,7 +34,7 @@ impl Default for TopologyOptions {
 /// What was done about one stream, consumer or bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// `stream ORDERS`, `consumer INVENTORY/payment-charge`, `bucket journal-snapshots`.
+    /// `stream ORDERS`, `consumer INVENTORY/payment-charge`, `bucket journal-snapshots-ORDERS`.
     pub what: String,
     /// What happened to it.
     pub action: Action,

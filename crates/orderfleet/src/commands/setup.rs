@@ -232,8 +232,8 @@ mod tests {
         Ok(())
     }
 
-    /// Streams, the four beside them, the consumers, and the bucket.
+    /// Streams, the four beside them, the consumers, and a bucket for each journal.
     fn topology_size() -> usize {
-        events::catalogue::STREAMS.len() + 4 + events::catalogue::every_consumer().count() + 1
+        events::catalogue::STREAMS.len() + 4 + events::catalogue::every_consumer().count() + 2
     }
 }
