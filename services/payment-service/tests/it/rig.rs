@@ -58,6 +58,7 @@ impl Rig {
             gateway_url: self.gateway.base_url().to_owned(),
             gateway_timeout: self.timeout,
             gateway_settle: self.settle,
+            look_first: false,
             concurrency: 16,
             max_attempts: self.max_attempts,
             breaker_failures: 5,
