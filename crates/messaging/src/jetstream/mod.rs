@@ -4,6 +4,8 @@ mod attempts;
 mod connect;
 mod consumer;
 mod delivery;
+mod export;
+mod import;
 mod meetings;
 mod publish;
 mod reader;
@@ -23,6 +25,8 @@ pub(crate) use attempts::STREAM as ATTEMPTS_STREAM;
 pub use connect::{ConnectError, ConnectOptions};
 pub use consumer::JetStreamConsumer;
 pub use delivery::JetStreamDelivery;
+pub use export::{Export, Exported, TransferError};
+pub use import::Import;
 pub use reader::{JetStreamBeats, JetStreamReader};
 pub(crate) use snapshots::BUCKET as SNAPSHOT_BUCKET;
 

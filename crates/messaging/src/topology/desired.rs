@@ -50,6 +50,13 @@ pub fn streams(options: &TopologyOptions) -> Vec<Config> {
     domain.chain(operator).chain([attempts(options)]).collect()
 }
 
+/// The name of every stream, those behind the buckets among them.
+#[must_use]
+pub fn stream_names() -> Vec<String> {
+    let streams = streams(&TopologyOptions::default()).into_iter().map(|stream| stream.name);
+    streams.chain([format!("OBJ_{SNAPSHOT_BUCKET}")]).collect()
+}
+
 /// The bucket of attempts at messages: of each message the last word only.
 fn attempts(options: &TopologyOptions) -> Config {
     let subjects = ["$KV.worker-attempts.>"];

@@ -11,7 +11,7 @@ mod diff;
 use std::time::Duration;
 
 pub use apply::{compare, setup, verify};
-pub use desired::{consumer, streams};
+pub use desired::{consumer, stream_names, streams};
 
 /// The stream of messages that were put back for one consumer.
 pub const REDRIVE: &str = "REDRIVE";

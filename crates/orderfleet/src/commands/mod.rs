@@ -1,10 +1,12 @@
 //! The subcommands, one file each: an `Args` struct and `run(args, context)`.
 
 mod addresses;
+mod backup;
 mod demo;
 mod dlq;
 mod figures;
 mod order;
+mod restore;
 mod setup;
 mod simulate;
 mod stock;
@@ -62,6 +64,12 @@ pub enum Command {
     /// Look at messages that could not be handled, put them back, or write them off.
     #[command(long_about = dlq::LONG, after_help = dlq::EXAMPLES)]
     Dlq(dlq::Args),
+    /// Save everything the broker holds, while the fleet works.
+    #[command(long_about = backup::LONG, after_help = backup::EXAMPLES)]
+    Backup(backup::Args),
+    /// Put a backup back into an empty broker.
+    #[command(long_about = restore::LONG, after_help = restore::EXAMPLES)]
+    Restore(restore::Args),
     /// Run the fleet's code in simulated worlds, thousands of them, and judge each.
     #[command(long_about = simulate::LONG, after_help = simulate::EXAMPLES)]
     Simulate(simulate::Args),
@@ -81,6 +89,8 @@ impl Command {
             Self::Order(args) => order::run(args, context).await,
             Self::Verify(args) => verify::run(args, context).await,
             Self::Dlq(args) => dlq::run(args, context).await,
+            Self::Backup(args) => backup::run(args, context).await,
+            Self::Restore(args) => restore::run(args, context).await,
             Self::Simulate(args) => simulate::run(args, context).await,
         }
     }
