@@ -57,6 +57,17 @@ impl JetStream {
         Ok(Import { client: self.client.clone(), deliver_to: deliver_subject })
     }
 
+    /// Undoes an import, whether or not it was finished: the stream is not there any more, whatever it holds.
+    ///
+    /// # Errors
+    /// The broker is out of reach or refuses.
+    pub async fn undo_import(&self, stream: &str) -> Result<(), Unavailable> {
+        if self.stream_names().await?.contains(stream) {
+            self.context.delete_stream(stream).await.map_err(super::unavailable)?;
+        }
+        Ok(())
+    }
+
     /// Adds messages that once followed right after sequence `after`, in order, and under their old sequences.
     ///
     /// # Errors

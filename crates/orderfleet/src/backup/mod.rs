@@ -20,7 +20,7 @@ mod save;
 mod tail;
 
 pub(crate) use manifest::{Manifest, SavedStream};
-pub(crate) use restore::{Restored, Wishes, check, restore};
+pub(crate) use restore::{Restored, Wishes, check, refuse_if_there, restore, take_back};
 pub(crate) use save::save;
 
 /// How far saving or restoring has come.

@@ -53,7 +53,8 @@ pub(crate) async fn check(
     Ok(())
 }
 
-/// Puts a backup back that was [checked](check).
+/// Puts a backup back that was [checked](check), into a broker that was [looked at](refuse_if_there). What a failure
+/// leaves there is to be [taken back](take_back).
 pub(crate) async fn restore(
     js: &JetStream,
     dir: &Path,
@@ -61,7 +62,6 @@ pub(crate) async fn restore(
     wishes: Wishes,
     progress: impl Fn(Progress<'_>),
 ) -> anyhow::Result<Restored> {
-    refuse_if_there(js, manifest).await?;
     let age = now().since(manifest.cut);
     let mut kept_longer = None;
     for stream in &manifest.streams {
@@ -82,7 +82,18 @@ pub(crate) async fn restore(
     Ok(Restored { max_age: kept_longer })
 }
 
-async fn refuse_if_there(js: &JetStream, manifest: &Manifest) -> anyhow::Result<()> {
+/// Takes back what a restore that failed has put into the broker, so that nobody begins to work on a part of it.
+pub(crate) async fn take_back(js: &JetStream, manifest: &Manifest) -> anyhow::Result<()> {
+    for stream in &manifest.streams {
+        js.undo_import(&stream.name)
+            .await
+            .with_context(|| format!("cannot remove the stream {}", stream.name))?;
+    }
+    Ok(())
+}
+
+/// Makes sure that the broker has none of the streams, so that whatever is there later is of this restore.
+pub(crate) async fn refuse_if_there(js: &JetStream, manifest: &Manifest) -> anyhow::Result<()> {
     let there = js.stream_names().await?;
     let ours: Vec<&str> = manifest
         .streams

@@ -82,7 +82,7 @@ fn unfinished(error: anyhow::Error, args: &Args) -> anyhow::Error {
     if error.is::<Cancelled>() {
         error
     } else {
-        error.context(format!("{} holds no backup", args.dir.display()))
+        error.context(format!("no backup was taken into {}", args.dir.display()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Args as ClapArgs;
 use console::style;
+use messaging::jetstream::JetStream;
 use serde_json::json;
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     backup::{self, Manifest, Restored, Wishes},
     broker,
+    fleet::Cancelled,
     ui::Ui,
 };
 
@@ -36,8 +38,8 @@ Examples:
   cargo fleet restore /backups/2026-11-25 --nats-url nats://a:4222 --replicas 3
   cargo fleet verify                                      afterwards, with the services running
 
-Exit codes: 0 restored (or, with --dry-run, whole), 1 failed or refused (it is said why; what a restore that failed on
-its way has put into the broker must be removed before the next), 2 wrong usage, 130 interrupted.";
+Exit codes: 0 restored (or, with --dry-run, whole), 1 failed or refused (it is said why), 2 wrong usage,
+130 interrupted. Unless it is 0, what was restored until then is taken back; only a second Ctrl-C leaves it there.";
 
 /// Arguments of `restore`.
 #[derive(Debug, ClapArgs)]
@@ -62,24 +64,49 @@ pub struct Args {
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let ui = &context.ui;
     let began = Instant::now();
-    let outcome = context.unless_stopped(restore(&args, ui)).await;
+    let outcome = restore(&args, context).await;
     ui.done();
     let (manifest, restored) = outcome?;
     tell(ui, &args, &manifest, restored.as_ref(), began.elapsed());
     Ok(ExitCode::SUCCESS)
 }
 
-async fn restore(args: &Args, ui: &Ui) -> anyhow::Result<(Manifest, Option<Restored>)> {
-    let manifest = Manifest::read(&args.dir).await?;
-    let progress = teller(ui);
-    backup::check(&args.dir, &manifest, &progress).await?;
+async fn restore(args: &Args, context: &Context) -> anyhow::Result<(Manifest, Option<Restored>)> {
+    let progress = teller(&context.ui);
+    let check = async {
+        let manifest = Manifest::read(&args.dir).await?;
+        backup::check(&args.dir, &manifest, &progress).await?;
+        anyhow::Ok(manifest)
+    };
+    let manifest = context.unless_stopped(check).await?;
     if args.dry_run {
         return Ok((manifest, None));
     }
-    let js = broker::connect(&args.broker.nats_url, "restore").await?;
+    let look = async {
+        let js = broker::connect(&args.broker.nats_url, "restore").await?;
+        backup::refuse_if_there(&js, &manifest).await?;
+        anyhow::Ok(js)
+    };
+    let js = context.unless_stopped(look).await?;
     let wishes = Wishes { replicas: args.replicas };
-    let restored = backup::restore(&js, &args.dir, &manifest, wishes, &progress).await?;
-    Ok((manifest, Some(restored)))
+    let fill = backup::restore(&js, &args.dir, &manifest, wishes, &progress);
+    match context.unless_stopped(fill).await {
+        Ok(restored) => Ok((manifest, Some(restored))),
+        Err(error) => Err(take_back(&js, &manifest, error, &context.ui).await),
+    }
+}
+
+/// All or nothing: a fleet that is started on a part of its streams would go wrong for good.
+async fn take_back(js: &JetStream, manifest: &Manifest, error: anyhow::Error, ui: &Ui) -> anyhow::Error {
+    ui.step("taking back what was restored");
+    match backup::take_back(js, manifest).await {
+        Ok(()) if error.is::<Cancelled>() => error,
+        Ok(()) => error.context("nothing was restored"),
+        Err(second) => {
+            ui.warn(format_args!("the broker holds a part of the backup; remove its streams: {second:#}"));
+            error
+        }
+    }
 }
 
 fn tell(ui: &Ui, args: &Args, manifest: &Manifest, restored: Option<&Restored>, took: std::time::Duration) {

@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use messaging::log::Log;
+use sha2::{Digest, Sha256};
 use testkit::Broker;
 
 use crate::operator::{connect, message, run, set_up};
-use messaging::log::Log;
 
 /// A backup of a broker with some messages.
 async fn backup(broker: &Broker, parent: &Path) -> PathBuf {
@@ -86,6 +87,28 @@ async fn a_damaged_backup_is_refused_and_nothing_is_restored() {
     run(&to.url(), "restore", &whole, &[]).await.done();
 }
 
+/// A broker may refuse in the middle, for want of room or of sense in what it is given.
+#[tokio::test]
+async fn a_restore_that_fails_on_its_way_is_taken_back() {
+    let (from, to) = (testkit::broker().await, testkit::broker().await);
+    let parent = tempfile::tempdir().unwrap();
+    let dir = backup(&from, parent.path()).await;
+    let saved = fs::read(dir.join("NOTIFICATIONS.snapshot")).unwrap();
+    let nonsense = vec![7; saved.len()];
+    fs::write(dir.join("NOTIFICATIONS.snapshot"), &nonsense).unwrap();
+    let manifest = dir.join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap().replace(&sha256(&saved), &sha256(&nonsense));
+    fs::write(&manifest, text).unwrap();
+    let refusal = run(&to.url(), "restore", &dir, &[]).await;
+    assert!(refusal.stderr.contains("cannot restore the stream NOTIFICATIONS"), "{}", refusal.stderr);
+    refusal.failed("nothing was restored");
+    assert!(connect(&to.url()).await.stream_names().await.unwrap().is_empty());
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[tokio::test]
 async fn a_backup_goes_nowhere_but_into_a_directory_of_its_own() {
     let broker = testkit::broker().await;
@@ -119,6 +142,6 @@ async fn a_full_disk_leaves_no_backup() {
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("cannot write ") && stderr.contains("holds no backup"), "{stderr}");
+    assert!(stderr.contains("cannot write ") && stderr.contains("no backup was taken into"), "{stderr}");
     run(&broker.url(), "restore", &dir, &["--dry-run"]).await.failed("holds no finished backup");
 }
