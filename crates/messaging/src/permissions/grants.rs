@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use events::catalogue::{self, ConsumerDef, STREAMS, every_consumer};
+use events::catalogue::{self, ConsumerDef, every_consumer};
 
 use super::Identity;
 use crate::{
     jetstream::{ATTEMPTS_STREAM, attempts_subject, beat_subject, inbox_prefix, snapshot_bucket},
-    topology::{self, TopologyOptions},
+    topology,
 };
 
 /// What one user of the broker may do; everything else is refused.
@@ -45,6 +45,9 @@ pub(super) fn of(identity: &Identity) -> Permissions {
     } else {
         // Whoever works or reads makes sure first that the buckets are there.
         granted.ask("STREAM.INFO", &[ATTEMPTS_STREAM]);
+    }
+    if identity.backs_up {
+        granted.back_up();
     }
     for stream in &identity.reads {
         granted.read(stream, &identity.works);
@@ -110,12 +113,17 @@ impl Permissions {
         self.publish.extend([format!("$JS.FC.{stream}.>"), format!("$JS.FC.*.*.{stream}.>")]);
     }
 
+    /// The server's own snapshots of what there is; it sends on when it is told that a part has arrived.
+    fn back_up(&mut self) {
+        for stream in topology::stream_names() {
+            self.ask("STREAM.SNAPSHOT", &[&stream]);
+            self.publish.insert(format!("$JS.SNAPSHOT.ACK.{stream}.>"));
+        }
+    }
+
     /// What must exist, by name: nothing can be deleted or emptied.
     fn set_up(&mut self) {
-        let streams = topology::streams(&TopologyOptions::default());
-        let journals = STREAMS.iter().filter(|def| def.control.is_some());
-        let buckets = journals.map(|def| format!("OBJ_{}", snapshot_bucket(def.name)));
-        for stream in streams.into_iter().map(|stream| stream.name).chain(buckets) {
+        for stream in topology::stream_names() {
             for request in ["STREAM.INFO", "STREAM.CREATE", "STREAM.UPDATE"] {
                 self.ask(request, &[&stream]);
             }

@@ -21,8 +21,11 @@ pub use grants::Permissions;
 
 /// Who sets the broker up: streams, consumers and buckets, and not one event.
 pub const SETUP: &str = "setup";
-/// Who looks at everything, and puts dead letters back.
+/// Who looks at everything, saves it, and puts dead letters back.
 pub const OPERATOR: &str = "operator";
+/// Who puts a backup back into an empty broker. That takes every right there is in the fleet's account, so it is none
+/// of [`identities`]: it is let in for a restore, and not longer.
+pub const RESTORE: &str = "restore";
 
 /// Who looks after the server itself, in an account of its own.
 pub const SYSTEM: &str = "sys";
@@ -48,6 +51,8 @@ pub struct Identity {
     journal: Option<&'static str>,
     /// Whether it creates and changes what [`topology`] says must exist.
     sets_up: bool,
+    /// Whether it saves every stream and bucket.
+    backs_up: bool,
 }
 
 /// Everybody, the services in the order of an order's life.
@@ -80,7 +85,8 @@ pub fn identities() -> Vec<Identity> {
 
 impl Identity {
     fn nobody(name: &'static str) -> Self {
-        Self { name, writes: vec![], reads: vec![], works: vec![], journal: None, sets_up: false }
+        let (writes, reads, works) = (vec![], vec![], vec![]);
+        Self { name, writes, reads, works, journal: None, sets_up: false, backs_up: false }
     }
 
     /// Parks what it cannot handle, and counts what is parked and put back.
@@ -90,13 +96,13 @@ impl Identity {
         service
     }
 
-    /// Reads every stream there is, and writes what operators do about dead letters.
+    /// Reads and saves every stream there is, and writes what operators do about dead letters.
     fn operator() -> Self {
         let streams = topology::streams(&topology::TopologyOptions::default());
         let reads = streams.into_iter().map(|stream| stream.name).collect();
         let mut writes: Vec<String> = LetterEvent::TYPES.iter().map(|(kind, _)| (*kind).to_owned()).collect();
         writes.push("redrive.*".to_owned());
-        Self { reads, writes, ..Self::nobody(OPERATOR) }
+        Self { reads, writes, backs_up: true, ..Self::nobody(OPERATOR) }
     }
 
     fn writing(mut self, subject: &str) -> Self {

@@ -49,6 +49,13 @@ pub fn streams(options: &TopologyOptions) -> Vec<Config> {
     domain.chain(operator).chain([attempts(options)]).collect()
 }
 
+/// The name of every stream, those behind the buckets among them.
+#[must_use]
+pub fn stream_names() -> Vec<String> {
+    let options = TopologyOptions::default();
+    streams(&options).into_iter().chain(snapshots(&options)).map(|stream| stream.name).collect()
+}
+
 /// The bucket of attempts at messages: of each message the last word only.
 fn attempts(options: &TopologyOptions) -> Config {
     let max_bytes = options.max_bytes / OPERATOR_SHARE;

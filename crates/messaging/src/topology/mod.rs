@@ -11,7 +11,7 @@ mod diff;
 use std::time::Duration;
 
 pub use apply::{compare, setup, verify};
-pub use desired::{consumer, streams};
+pub use desired::{consumer, stream_names, streams};
 pub use events::catalogue::{ADVISORIES, REDRIVE};
 
 /// What an operator chooses.

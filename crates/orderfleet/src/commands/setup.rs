@@ -141,7 +141,7 @@ fn as_text(change: &Change, done: bool) -> Vec<String> {
     std::iter::once(headline).chain(differences.iter().map(|line| format!("    {line}"))).collect()
 }
 
-fn replicas(text: &str) -> Result<usize, String> {
+pub(super) fn replicas(text: &str) -> Result<usize, String> {
     match text {
         "1" => Ok(1),
         "3" => Ok(3),

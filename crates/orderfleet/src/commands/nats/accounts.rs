@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use messaging::permissions::{Permissions, SYSTEM, identities, of_the_server};
+use messaging::permissions::{Permissions, RESTORE, SYSTEM, identities, of_the_server};
 
 /// The account of the fleet: its streams, and everybody who works on them.
 const FLEET: &str = "FLEET";
@@ -27,7 +27,7 @@ pub(super) enum Proof<'a> {
 
 impl Proof<'_> {
     /// What the server has to find in its environment, as a comment.
-    fn environment(self) -> String {
+    fn environment(self, restoring: bool) -> String {
         let (suffix, form) = match self {
             Self::Password => (
                 "PASSWORD",
@@ -36,7 +36,8 @@ impl Proof<'_> {
             Self::Key => ("NKEY", ""),
             Self::Known(_) => return String::new(),
         };
-        let names: String = users().iter().map(|user| format!("#   {}\n", variable(user, suffix))).collect();
+        let users = users().into_iter().chain(restoring.then_some(RESTORE));
+        let names: String = users.map(|user| format!("#   {}\n", variable(user, suffix))).collect();
         format!("#\n# The server must find these in its environment:\n{names}{form}")
     }
 
@@ -59,15 +60,18 @@ pub(super) fn variable(user: &str, suffix: &str) -> String {
     format!("{}_{suffix}", user.to_uppercase().replace('-', "_"))
 }
 
-/// The accounts as the server reads them.
-pub(super) fn render(proof: Proof<'_>) -> String {
-    let fleet: String =
+/// The accounts as the server reads them; `restoring` lets somebody in who may do anything to the fleet's streams.
+pub(super) fn render(proof: Proof<'_>, restoring: bool) -> String {
+    let mut fleet: String =
         identities().iter().map(|one| user(&proof.line(one.name), &one.permissions())).collect();
+    if restoring {
+        fleet.push_str(&format!("      {{ {} }}\n", proof.line(RESTORE)));
+    }
     let server = user(&proof.line(SYSTEM), &of_the_server());
     format!(
         "{HEADER}{}\naccounts {{\n  {FLEET} {{\n    jetstream: enabled\n    users: [\n{fleet}    ]\n  }}\n  {SERVER} {{\n    \
          users: [\n{server}    ]\n  }}\n}}\nsystem_account: {SERVER}\n",
-        proof.environment()
+        proof.environment(restoring)
     )
 }
 
