@@ -7,6 +7,7 @@
 //! - [`verify`]: the verdict on a fleet.
 //! - `ui`: the one place that prints.
 
+mod backup;
 mod broker;
 pub mod cli;
 pub mod client;

@@ -34,7 +34,8 @@ RESOURCES = [
 
 READINESS = [
     timeseries("Conditions of readiness", (f"readiness_check{{{CHOSEN}}}", "{{job}} {{instance}} {{check}}"), says="1 while it holds.", width=12),
-    timeseries("Versions", (f"count by (job, version) (build_info{{{CHOSEN}}})", "{{job}} {{version}}"), width=12),
+    timeseries("Versions", (f"count by (job, version) (build_info{{{CHOSEN}}})", "{{job}} {{version}}"), width=6),
+    timeseries("Refused by the broker", (f"messaging_refusals_total{{{CHOSEN}}}", "{{job}} {{instance}}"), says="Its user lacks a right; anything above 0 is a mistake.", width=6),
 ]
 
 

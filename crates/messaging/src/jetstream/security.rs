@@ -260,3 +260,6 @@ fn check_pair(certificate: &Path, key: &Path) -> Result<(), SecurityError> {
     })?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

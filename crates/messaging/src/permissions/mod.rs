@@ -21,8 +21,20 @@ pub use grants::Permissions;
 
 /// Who sets the broker up: streams, consumers and buckets, and not one event.
 pub const SETUP: &str = "setup";
-/// Who looks at everything, and puts dead letters back.
+/// Who looks at everything, saves it, and puts dead letters back.
 pub const OPERATOR: &str = "operator";
+/// Who puts a backup back into an empty broker. That takes every right there is in the fleet's account, so it is none
+/// of [`identities`]: it is let in for a restore, and not longer.
+pub const RESTORE: &str = "restore";
+
+/// Who looks after the server itself, in an account of its own.
+pub const SYSTEM: &str = "sys";
+
+/// What [`SYSTEM`] may do.
+#[must_use]
+pub fn of_the_server() -> Permissions {
+    grants::of_the_server()
+}
 
 /// What one user of the broker is for.
 #[derive(Debug, Clone)]
@@ -39,6 +51,8 @@ pub struct Identity {
     journal: Option<&'static str>,
     /// Whether it creates and changes what [`topology`] says must exist.
     sets_up: bool,
+    /// Whether it saves every stream and bucket.
+    backs_up: bool,
 }
 
 /// Everybody, the services in the order of an order's life.
@@ -71,7 +85,8 @@ pub fn identities() -> Vec<Identity> {
 
 impl Identity {
     fn nobody(name: &'static str) -> Self {
-        Self { name, writes: vec![], reads: vec![], works: vec![], journal: None, sets_up: false }
+        let (writes, reads, works) = (vec![], vec![], vec![]);
+        Self { name, writes, reads, works, journal: None, sets_up: false, backs_up: false }
     }
 
     /// Parks what it cannot handle, and counts what is parked and put back.
@@ -81,13 +96,13 @@ impl Identity {
         service
     }
 
-    /// Reads every stream there is, and writes what operators do about dead letters.
+    /// Reads and saves every stream there is, and writes what operators do about dead letters.
     fn operator() -> Self {
         let streams = topology::streams(&topology::TopologyOptions::default());
         let reads = streams.into_iter().map(|stream| stream.name).collect();
         let mut writes: Vec<String> = LetterEvent::TYPES.iter().map(|(kind, _)| (*kind).to_owned()).collect();
         writes.push("redrive.*".to_owned());
-        Self { reads, writes, ..Self::nobody(OPERATOR) }
+        Self { reads, writes, backs_up: true, ..Self::nobody(OPERATOR) }
     }
 
     fn writing(mut self, subject: &str) -> Self {
@@ -116,5 +131,54 @@ impl Identity {
     #[must_use]
     pub fn permissions(&self) -> Permissions {
         grants::of(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    #[test]
+    fn each_stream_is_written_by_who_the_catalogue_says() {
+        for def in STREAMS {
+            let prefix = def.subjects.trim_end_matches('>');
+            let writes = |one: &&Identity| one.writes.iter().any(|subject| subject.starts_with(prefix));
+            let everybody = identities();
+            let writers: Vec<_> = everybody.iter().filter(writes).map(|one| one.name).collect();
+            match def.name {
+                "REQUESTS" => assert_eq!(writers, ["order-service", "inventory-service"]),
+                _ => assert_eq!(writers, [def.writer]),
+            }
+        }
+    }
+
+    #[test]
+    fn each_consumer_is_worked_on_by_one_service_whose_name_it_bears() {
+        let mut workers = BTreeMap::new();
+        for one in identities() {
+            for def in &one.works {
+                assert!(one.name.starts_with(def.durable.split('-').next().unwrap_or_default()));
+                assert!(workers.insert(def.durable, one.name).is_none(), "{} has two workers", def.durable);
+            }
+        }
+        let all: BTreeSet<_> = catalogue::every_consumer().map(|def| def.durable).collect();
+        assert_eq!(workers.into_keys().collect::<BTreeSet<_>>(), all);
+    }
+
+    #[test]
+    fn who_sets_up_publishes_no_event_and_nobody_else_makes_anything() {
+        for one in identities() {
+            let Permissions { publish, .. } = one.permissions();
+            let makes = |subject: &&String| {
+                ["$JS.API.STREAM.CREATE.", "$JS.API.STREAM.UPDATE."]
+                    .iter()
+                    .any(|api| subject.starts_with(api))
+            };
+            assert_eq!(publish.iter().any(|subject| makes(&subject)), one.name == SETUP, "{}", one.name);
+            let is_api = publish.iter().all(|subject| subject.starts_with("$JS.API."));
+            assert_eq!(is_api, one.name == SETUP, "{}", one.name);
+        }
     }
 }

@@ -11,7 +11,7 @@ mod diff;
 use std::time::Duration;
 
 pub use apply::{compare, setup, verify};
-pub use desired::{consumer, streams};
+pub use desired::{consumer, stream_names, streams};
 pub use events::catalogue::{ADVISORIES, REDRIVE};
 
 /// What an operator chooses.
@@ -34,7 +34,7 @@ impl Default for TopologyOptions {
 /// What was done about one stream, consumer or bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// `stream ORDERS`, `consumer INVENTORY/payment-charge`, `bucket journal-snapshots`.
+    /// `stream ORDERS`, `consumer INVENTORY/payment-charge`, `bucket journal-snapshots-ORDERS`.
     pub what: String,
     /// What happened to it.
     pub action: Action,

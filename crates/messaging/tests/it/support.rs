@@ -214,12 +214,22 @@ impl Replica {
     }
 
     pub(crate) fn start_with(log: impl Log, instance: &str, tune: impl FnOnce(&mut JournalConfig)) -> Self {
+        Self::of(Adder, log, instance, tune)
+    }
+
+    /// A replica with other rules.
+    pub(crate) fn of(
+        decider: impl Decider<State = Sum>,
+        log: impl Log,
+        instance: &str,
+        tune: impl FnOnce(&mut JournalConfig),
+    ) -> Self {
         let (registry, tracker) = (Registry::new(), TaskTracker::new());
         let metrics = Metrics::register(&registry).unwrap();
         let dead_letters = DeadLetters::new(log.clone(), "test", &metrics, &tracker);
         let mut config = JournalConfig::new("ORDERS", "orders.control", instance.to_owned(), clock());
         tune(&mut config);
-        let (journal, handle) = Journal::new(log, Adder, config, dead_letters, metrics);
+        let (journal, handle) = Journal::new(log, decider, config, dead_letters, metrics);
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         let stopped = stop.clone();

@@ -56,6 +56,21 @@ pub(super) fn millis(took: Duration) -> String {
     format!("{:>8.1} ms", took.as_secs_f64() * 1_000.0)
 }
 
+/// `512 B`, `1.5 KiB`, `12.3 GiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+    let mut size = bytes as f64;
+    let mut name = "B";
+    for unit in units {
+        if size < 1_024.0 {
+            break;
+        }
+        (size, name) = (size / 1_024.0, unit);
+    }
+    if name == "B" { format!("{bytes} B") } else { format!("{size:.1} {name}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +91,20 @@ mod tests {
         assert_eq!(amount(4_497, "JPY"), "4,497 JPY");
         assert_eq!(amount(4_497, "KWD"), "4.497 KWD");
         assert_eq!(amount(4_497, "UYI"), "44.97 UYI", "no currency in circulation");
+    }
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_fits() {
+        let cases = [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_536, "1.5 KiB"),
+            (13_207_024_435, "12.3 GiB"),
+            (1 << 50, "1024.0 TiB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text);
+        }
     }
 
     #[test]

@@ -141,7 +141,7 @@ fn as_text(change: &Change, done: bool) -> Vec<String> {
     std::iter::once(headline).chain(differences.iter().map(|line| format!("    {line}"))).collect()
 }
 
-fn replicas(text: &str) -> Result<usize, String> {
+pub(super) fn replicas(text: &str) -> Result<usize, String> {
     match text {
         "1" => Ok(1),
         "3" => Ok(3),
@@ -232,8 +232,8 @@ mod tests {
         Ok(())
     }
 
-    /// Streams, the four beside them, the consumers, and the bucket.
+    /// Streams, the four beside them, the consumers, and a bucket for each journal.
     fn topology_size() -> usize {
-        events::catalogue::STREAMS.len() + 4 + events::catalogue::every_consumer().count() + 1
+        events::catalogue::STREAMS.len() + 4 + events::catalogue::every_consumer().count() + 2
     }
 }

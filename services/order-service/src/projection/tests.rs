@@ -45,8 +45,13 @@ struct Rig {
 
 impl Rig {
     async fn start(url: &str) -> Self {
+        Self::start_on(url, MemoryStreams::default()).await
+    }
+
+    /// With what stands in these streams already.
+    async fn start_on(url: &str, streams: MemoryStreams) -> Self {
         let store = Store::open(url).await.unwrap();
-        let (registry, waiters, streams) = (Registry::new(), Waiters::default(), MemoryStreams::default());
+        let (registry, waiters) = (Registry::new(), Waiters::default());
         let (reflects, reflected) = watch::channel(0);
         let metrics = Metrics::register(&registry).unwrap();
         let projection = OrdersProjection::new(waiters.clone(), reflects, metrics);
@@ -67,17 +72,7 @@ impl Rig {
     }
 
     async fn push_with<D: EventData>(&self, stream: &str, data: &D, headers: Headers) {
-        let envelope = Envelope {
-            id: uuid::Uuid::nil(),
-            kind: Cow::Borrowed(D::TYPE),
-            version: D::VERSION,
-            aggregate_id: Cow::Owned(data.aggregate_id()),
-            timestamp: self.now(),
-            trace_id: TRACE,
-            causation_id: uuid::Uuid::nil(),
-            data,
-        };
-        self.push_raw(stream, D::TYPE, envelope.to_body(), headers).await;
+        self.push_raw(stream, D::TYPE, body(data, self.now()), headers).await;
     }
 
     /// Time goes on with every event, wherever it is stored.
@@ -116,6 +111,20 @@ impl Rig {
             ended.unwrap();
         }
     }
+}
+
+fn body<D: EventData>(data: &D, timestamp: Timestamp) -> Vec<u8> {
+    let envelope = Envelope {
+        id: uuid::Uuid::nil(),
+        kind: Cow::Borrowed(D::TYPE),
+        version: D::VERSION,
+        aggregate_id: Cow::Owned(data.aggregate_id()),
+        timestamp,
+        trace_id: TRACE,
+        causation_id: uuid::Uuid::nil(),
+        data,
+    };
+    envelope.to_body()
 }
 
 const TRACE: TraceId = TraceId([7; 16]);
@@ -323,4 +332,21 @@ async fn each_order_is_timed_once_until_its_first_outcome_is_stored() {
         assert_eq!((rig.completed("confirmed"), rig.completed("cancelled")), ((1, 2.0), (1, 1.0)));
         rig.stop().await;
     }
+}
+
+#[tokio::test]
+async fn an_order_whose_whole_life_is_one_batch_is_timed_too() {
+    let (database, streams) = (testing::sqlite(), MemoryStreams::default());
+    let add = |subject: &str, payload: Vec<u8>, timestamp| {
+        let (subject, payload) = (subject.to_owned(), payload.into());
+        streams
+            .push(ORDERS.name, Stored { sequence: 0, timestamp, subject, headers: Headers::new(), payload })
+    };
+    add(OrderCreated::TYPE, body(&created(1), at(0)), at(0));
+    // The request that an event follows from may be older than the event.
+    let last = add(OrderConfirmed::TYPE, body(&confirmed(1), at(2)), at(3));
+    let rig = Rig::start_on(database.url(), streams).await;
+    assert!(rig.handle.passed(ORDERS.name, last).await);
+    eventually(SOON, "the time of the order", async || rig.completed("confirmed") == (1, 3.0)).await;
+    rig.stop().await;
 }

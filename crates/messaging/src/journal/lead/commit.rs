@@ -133,7 +133,8 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         let (journal, sequence) = (self.journal.config.stream, self.committed);
         match snapshot::encode::<D>(&self.folded, sequence) {
             Ok(body) => {
-                self.snapshots.spawn(snapshot::save(self.journal.log.clone(), journal, sequence, body));
+                let saved = snapshot::save::<L, D>(self.journal.log.clone(), journal, sequence, body);
+                self.snapshots.spawn(saved);
             }
             Err(error) => error!(journal, %error, "the state cannot be written down"),
         }

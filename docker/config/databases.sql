@@ -1,0 +1,3 @@
+-- Run by PostgreSQL once, when its directory is made.
+CREATE DATABASE orders;
+CREATE DATABASE audit;
