@@ -159,8 +159,7 @@ fn message<E: StreamEvent>(
         causation_id: cause.id,
         data: event,
     };
-    let meta =
-        Meta { id: envelope.id, at: cause.at, trace_id: trace.trace_id, put_back: cause.put_back };
+    let meta = Meta { id: envelope.id, at: cause.at, trace_id: trace.trace_id, put_back: cause.put_back };
     let mut headers = Headers::new();
     headers.set(CONTENT_TYPE, JSON);
     headers.set(EPOCH, epoch.to_string());

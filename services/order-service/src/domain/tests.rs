@@ -313,7 +313,8 @@ fn what_is_put_back_makes_nobody_forgotten() {
     for event in orders.on_place(&PlaceOrder { order_id: other, ..place() }) {
         orders.apply(&event, now, true, TRACE, WINDOWS);
     }
-    for event in orders.on_cancel(&CancelOrder { order_id: OrderId(Uuid::nil()), reason: None }, now, WINDOWS) {
+    for event in orders.on_cancel(&CancelOrder { order_id: OrderId(Uuid::nil()), reason: None }, now, WINDOWS)
+    {
         orders.apply(&event, now, true, TRACE, WINDOWS);
     }
     assert_eq!(orders.on_place(&place()), [], "asked for again in time, and read only now");
