@@ -67,6 +67,10 @@ fn orders(messages: &[Stored], kind: &str) -> BTreeSet<String> {
     messages.iter().filter_map(read).collect()
 }
 
+fn http() -> reqwest::Client {
+    runtime::http_client().no_proxy().build().unwrap()
+}
+
 /// The machine with the broker burns down, and so do the databases. The gateway is another company's.
 fn disaster(home: &TempDir) {
     fs::remove_dir_all(home.path().join("nats")).unwrap();
@@ -100,7 +104,7 @@ async fn a_fleet_restored_from_a_backup_under_load_goes_on_where_it_was() {
     let fleet = Fleet::start(options(home.path())).await.unwrap();
     // Many charges are under way whenever the streams are cut.
     let slow = format!("{}/admin/faults", fleet.url("gateway-sim").unwrap());
-    let answer = reqwest::Client::new().patch(slow).json(&json!({"latency_ms": 500})).send().await.unwrap();
+    let answer = http().patch(slow).json(&json!({"latency_ms": 500})).send().await.unwrap();
     assert!(answer.status().is_success());
     let load = load(&fleet, Plan { orders: ORDERS, rate: 60.0, mix: MIX, run: "backup".to_owned() }).await;
     load.accepted(ORDERS / 3).await;
@@ -161,7 +165,7 @@ async fn charged_since(fleet: &Fleet, restored: &Restored) {
         orders(&messages, PaymentCaptured::TYPE).difference(&restored.captured).cloned().collect();
     assert!(!since.is_empty(), "no charge was under way when the streams were cut: it proves little");
     let url = format!("{}/admin/ledger?limit=10000", fleet.url("gateway-sim").unwrap());
-    let ledger: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let ledger: serde_json::Value = http().get(url).send().await.unwrap().json().await.unwrap();
     let mut charges: BTreeMap<&str, usize> = BTreeMap::new();
     for entry in ledger["entries"].as_array().unwrap().iter().filter(|entry| entry["kind"] == "capture") {
         *charges.entry(entry["order_id"].as_str().unwrap()).or_default() += 1;
