@@ -21,45 +21,115 @@ const KEY_FILE: &str = "NATS_KEY_FILE (--nats-key-file)";
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ReachArgs {
     /// Broker addresses, separated by commas: nats://host:port, or tls://host:port for TLS
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_URL", hide_env_values = true, value_name = "URL,…")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_URL",
+        hide_env_values = true,
+        value_name = "URL,…"
+    )]
     #[arg(default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
 
     /// User at the broker, with a password
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_USER", hide_env_values = true, value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_USER",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
     nats_user: Option<String>,
 
     /// Password of that user; better given by the variable, because others can see a command line
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_PASSWORD",
+        hide_env_values = true,
+        value_name = "PASSWORD"
+    )]
     #[arg(value_parser = secret)]
     nats_password: Option<Secret>,
 
     /// File that holds the password of that user and nothing else
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_PASSWORD_FILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_PASSWORD_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     nats_password_file: Option<String>,
 
     /// File that holds the seed of an nkey (SU…), instead of user and password
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_NKEY_FILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_NKEY_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     nats_nkey_file: Option<String>,
 
     /// File with a user's JWT and its seed (.creds), instead of user and password
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_CREDS_FILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_CREDS_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     nats_creds_file: Option<String>,
 
     /// Authorities that may vouch for the broker, in a PEM file; by default those the system trusts
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_CA_FILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_CA_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     nats_ca_file: Option<String>,
 
     /// Certificate to show to the broker, in a PEM file
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_CERT_FILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_CERT_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     nats_cert_file: Option<String>,
 
     /// Private key of that certificate, in a PEM file
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_KEY_FILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_KEY_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     nats_key_file: Option<String>,
 
     /// Whether TLS begins before the broker has said anything: true or false
-    #[arg(long, global = true, help_heading = "Broker", env = "NATS_TLS_FIRST", hide_env_values = true, value_name = "BOOL")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Broker",
+        env = "NATS_TLS_FIRST",
+        hide_env_values = true,
+        value_name = "BOOL"
+    )]
     #[arg(num_args = 0..=1, default_missing_value = "true", value_parser = boolean)]
     nats_tls_first: Option<bool>,
 }
@@ -70,6 +140,19 @@ pub struct ReachArgs {
 pub struct ReachError(String);
 
 impl ReachArgs {
+    /// The variables that say who a process is and whom it trusts; all but the address.
+    pub const CREDENTIALS: [&str; 9] = [
+        "NATS_USER",
+        "NATS_PASSWORD",
+        "NATS_PASSWORD_FILE",
+        "NATS_NKEY_FILE",
+        "NATS_CREDS_FILE",
+        "NATS_CA_FILE",
+        "NATS_CERT_FILE",
+        "NATS_KEY_FILE",
+        "NATS_TLS_FIRST",
+    ];
+
     /// A broker at an address that lets everybody in.
     #[must_use]
     pub fn open(url: impl Into<String>) -> Self {
@@ -259,6 +342,9 @@ mod tests {
         let args = reach(&["--nats-user", "ada", "--nats-password", "sesame"]).unwrap();
         assert!(!format!("{args:?}").contains("sesame"));
         let command = ReachArgs::augment_args(Command::new("probe"));
+        let variables = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
+        let variables: Vec<_> = variables.filter(|name| *name != "NATS_URL").collect();
+        assert_eq!(variables, ReachArgs::CREDENTIALS);
         assert!(
             command
                 .get_arguments()

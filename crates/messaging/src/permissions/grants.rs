@@ -46,6 +46,9 @@ pub(super) fn of(identity: &Identity) -> Permissions {
         // Whoever works or reads makes sure first that the buckets are there.
         granted.ask("STREAM.INFO", &[ATTEMPTS_STREAM]);
     }
+    for stream in &identity.looks_at {
+        granted.ask("STREAM.INFO", &[stream]);
+    }
     for stream in &identity.reads {
         granted.read(stream, &identity.works);
     }
