@@ -140,6 +140,19 @@ pub struct ReachArgs {
 pub struct ReachError(String);
 
 impl ReachArgs {
+    /// The variables that say who a process is and whom it trusts; all but the address.
+    pub const CREDENTIALS: [&str; 9] = [
+        "NATS_USER",
+        "NATS_PASSWORD",
+        "NATS_PASSWORD_FILE",
+        "NATS_NKEY_FILE",
+        "NATS_CREDS_FILE",
+        "NATS_CA_FILE",
+        "NATS_CERT_FILE",
+        "NATS_KEY_FILE",
+        "NATS_TLS_FIRST",
+    ];
+
     /// A broker at an address that lets everybody in.
     #[must_use]
     pub fn open(url: impl Into<String>) -> Self {
@@ -329,6 +342,9 @@ mod tests {
         let args = reach(&["--nats-user", "ada", "--nats-password", "sesame"]).unwrap();
         assert!(!format!("{args:?}").contains("sesame"));
         let command = ReachArgs::augment_args(Command::new("probe"));
+        let variables = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
+        let variables: Vec<_> = variables.filter(|name| *name != "NATS_URL").collect();
+        assert_eq!(variables, ReachArgs::CREDENTIALS);
         assert!(
             command
                 .get_arguments()

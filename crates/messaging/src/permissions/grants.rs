@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use events::catalogue::{self, ConsumerDef, STREAMS, every_consumer};
+use events::catalogue::{self, ConsumerDef, every_consumer};
 
 use super::Identity;
 use crate::{
@@ -53,6 +53,9 @@ pub(super) fn of(identity: &Identity) -> Permissions {
     }
     if identity.backs_up {
         granted.back_up();
+    }
+    for stream in &identity.looks_at {
+        granted.ask("STREAM.INFO", &[stream]);
     }
     for stream in &identity.reads {
         granted.read(stream, &identity.works);

@@ -43,6 +43,8 @@ pub struct Identity {
     pub name: &'static str,
     /// Subjects it publishes to; with the server's wildcards.
     writes: Vec<String>,
+    /// Streams of which it asks how they are.
+    looks_at: Vec<&'static str>,
     /// Streams that it reads from any place.
     reads: Vec<String>,
     /// Consumers whose messages it is given and settles.
@@ -67,17 +69,17 @@ pub fn identities() -> Vec<Identity> {
             .writing("requests.stock.>")
             .leading(INVENTORY)
             .reading(&[REQUESTS, ORDERS]),
-        Identity::service(PAYMENTS.writer).writing(PAYMENTS.subjects).working(&[
+        Identity::service(PAYMENTS.writer).keeping(PAYMENTS).working(&[
             PAYMENT_CHARGE,
             PAYMENT_REFUND,
             PAYMENT_ADVISORIES,
         ]),
-        Identity::service(NOTIFICATIONS.writer).writing(NOTIFICATIONS.subjects).working(&[
+        Identity::service(NOTIFICATIONS.writer).keeping(NOTIFICATIONS).working(&[
             NOTIFICATION_ORDERS,
             NOTIFICATION_REFUNDS,
             NOTIFICATION_ADVISORIES,
         ]),
-        Identity::auditor(),
+        Identity::service("audit-service").reading(&STREAMS).reading_of_the_broker(),
         Identity { sets_up: true, ..Identity::nobody(SETUP) },
         Identity::operator(),
     ]
@@ -85,8 +87,8 @@ pub fn identities() -> Vec<Identity> {
 
 impl Identity {
     fn nobody(name: &'static str) -> Self {
-        let (writes, reads, works) = (vec![], vec![], vec![]);
-        Self { name, writes, reads, works, journal: None, sets_up: false, backs_up: false }
+        let (writes, looks_at, reads, works) = (vec![], vec![], vec![], vec![]);
+        Self { name, writes, looks_at, reads, works, journal: None, sets_up: false, backs_up: false }
     }
 
     /// Parks what it cannot handle, and counts what is parked and put back.
@@ -94,13 +96,6 @@ impl Identity {
         let mut service = Self::nobody(name).writing(&format!("dead_letters.{name}"));
         service.reads = vec![dead_letter::STREAM.to_owned(), topology::REDRIVE.to_owned()];
         service
-    }
-
-    /// Reads every stream, what the broker says of itself among them, and writes none.
-    fn auditor() -> Self {
-        let mut auditor = Self::service("audit-service").reading(&STREAMS);
-        auditor.reads.push(topology::ADVISORIES.to_owned());
-        auditor
     }
 
     /// Reads and saves every stream there is, and writes what operators do about dead letters.
@@ -121,9 +116,21 @@ impl Identity {
         self
     }
 
+    /// What the broker itself reports of consumers.
+    fn reading_of_the_broker(mut self) -> Self {
+        self.reads.push(topology::ADVISORIES.to_owned());
+        self
+    }
+
+    /// Writes a stream, and makes sure that it is there.
+    fn keeping(mut self, stream: StreamDef) -> Self {
+        self.looks_at.push(stream.name);
+        self.writing(stream.subjects)
+    }
+
     fn leading(mut self, journal: StreamDef) -> Self {
         self.journal = Some(journal.name);
-        self.writing(journal.subjects).reading(&[journal])
+        self.keeping(journal).reading(&[journal])
     }
 
     /// Of a worker's consumer it works on what operators put back for it, too.

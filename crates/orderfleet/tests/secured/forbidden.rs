@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Fewer forbidden deeds than this, and the table no longer asks what it should.
-const ENOUGH: usize = 30;
+const ENOUGH: usize = 200;
 const SOON: Duration = Duration::from_secs(30);
 const UNRESTRICTED: &str = "admin";
 
