@@ -61,8 +61,9 @@ fn listed() -> BTreeMap<String, Shape> {
 /// What all services tell.
 async fn seen(shop: &Shop) -> anyhow::Result<BTreeMap<String, Shape>> {
     let mut seen = BTreeMap::new();
+    let http = runtime::http_client().no_proxy().build()?;
     for service in SERVICES {
-        let text = reqwest::get(format!("{}/metrics", shop.fleet.url(service)?)).await?.text().await?;
+        let text = http.get(format!("{}/metrics", shop.fleet.url(service)?)).send().await?.text().await?;
         seen.extend(shapes(&text)?);
     }
     Ok(seen)

@@ -1,4 +1,5 @@
 //! Certificates for a test, from an authority that exists only in it.
+#![expect(clippy::expect_used, reason = "what cannot be made fails the test")]
 
 use std::{
     fs,

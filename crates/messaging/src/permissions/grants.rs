@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use events::catalogue::{self, ConsumerDef, every_consumer};
+use events::catalogue::{self, ConsumerDef, STREAMS, every_consumer};
 
 use super::Identity;
 use crate::{
@@ -40,6 +40,11 @@ pub(super) fn of(identity: &Identity) -> Permissions {
     // Answers come to a private inbox: with a common one everybody could read everybody's.
     granted.subscribe.insert(format!("{}.>", inbox_prefix(identity.name)));
     granted.publish.extend(identity.writes.iter().cloned());
+    // Whoever writes a stream makes sure first that it is there.
+    for written in STREAMS.iter().filter(|def| identity.writes.iter().any(|subject| subject == def.subjects))
+    {
+        granted.ask("STREAM.INFO", &[written.name]);
+    }
     if identity.sets_up {
         granted.set_up();
     } else {

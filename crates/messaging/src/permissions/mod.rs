@@ -77,7 +77,7 @@ pub fn identities() -> Vec<Identity> {
             NOTIFICATION_REFUNDS,
             NOTIFICATION_ADVISORIES,
         ]),
-        Identity::service("audit-service").reading(&STREAMS),
+        Identity::auditor(),
         Identity { sets_up: true, ..Identity::nobody(SETUP) },
         Identity::operator(),
     ]
@@ -96,10 +96,16 @@ impl Identity {
         service
     }
 
+    /// Reads every stream, what the broker says of itself among them, and writes none.
+    fn auditor() -> Self {
+        let mut auditor = Self::service("audit-service").reading(&STREAMS);
+        auditor.reads.push(topology::ADVISORIES.to_owned());
+        auditor
+    }
+
     /// Reads and saves every stream there is, and writes what operators do about dead letters.
     fn operator() -> Self {
-        let streams = topology::streams(&topology::TopologyOptions::default());
-        let reads = streams.into_iter().map(|stream| stream.name).collect();
+        let reads = topology::stream_names();
         let mut writes: Vec<String> = LetterEvent::TYPES.iter().map(|(kind, _)| (*kind).to_owned()).collect();
         writes.push("redrive.*".to_owned());
         Self { reads, writes, backs_up: true, ..Self::nobody(OPERATOR) }

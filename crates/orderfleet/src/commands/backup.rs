@@ -75,7 +75,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
 
 async fn save(args: &Args, ui: &Ui) -> anyhow::Result<Manifest> {
     let js = broker::connect(&args.broker, OPERATOR, "backup").await?;
-    backup::save(&js, &args.dir, teller(ui)).await
+    broker::unless_refused(&js, backup::save(&js, &args.dir, teller(ui))).await
 }
 
 fn unfinished(error: anyhow::Error, args: &Args) -> anyhow::Error {

@@ -38,6 +38,9 @@ Examples:
   cargo fleet restore /backups/2026-11-25 --nats-url nats://a:4222 --replicas 3
   cargo fleet verify                                      afterwards, with the services running
 
+A broker with users lets nobody do this but `restore`, whom `cargo fleet nats config --restore` adds to its accounts;
+take that user out again when all is there.
+
 Exit codes: 0 restored (or, with --dry-run, whole), 1 failed or refused (it is said why), 2 wrong usage,
 130 interrupted. Unless it is 0, what was restored until then is taken back; only a second Ctrl-C leaves it there.";
 
@@ -84,13 +87,13 @@ async fn restore(args: &Args, context: &Context) -> anyhow::Result<(Manifest, Op
     }
     let look = async {
         let js = broker::connect(&args.broker, RESTORE, "restore").await?;
-        backup::refuse_if_there(&js, &manifest).await?;
+        broker::unless_refused(&js, backup::refuse_if_there(&js, &manifest)).await?;
         anyhow::Ok(js)
     };
     let js = context.unless_stopped(look).await?;
     let wishes = Wishes { replicas: args.replicas };
     let fill = backup::restore(&js, &args.dir, &manifest, wishes, &progress);
-    match context.unless_stopped(fill).await {
+    match context.unless_stopped(broker::unless_refused(&js, fill)).await {
         Ok(restored) => Ok((manifest, Some(restored))),
         Err(error) => Err(take_back(&js, &manifest, error, &context.ui).await),
     }

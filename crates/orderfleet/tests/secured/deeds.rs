@@ -80,9 +80,10 @@ fn streams() -> Vec<Deed> {
     let mut deeds =
         vec![publish("$JS.API.STREAM.CREATE.MINE", &[]), publish("$JS.API.STREAM.UPDATE.MINE", &[])];
     for stream in STREAMS.iter().map(|def| def.name).chain(OTHERS) {
-        for what in ["DELETE", "MSG.DELETE", "SNAPSHOT", "RESTORE", "LEADER.STEPDOWN", "PEER.REMOVE"] {
+        for what in ["DELETE", "MSG.DELETE", "RESTORE", "LEADER.STEPDOWN", "PEER.REMOVE"] {
             deeds.push(publish(format!("$JS.API.STREAM.{what}.{stream}"), &[]));
         }
+        deeds.push(publish(format!("$JS.API.STREAM.SNAPSHOT.{stream}"), &[OPERATOR]));
         // Old snapshots are thrown away by who made them.
         let purged_by: &[_] = if stream.ends_with("snapshots-ORDERS") { &["order-service"] } else { &[] };
         deeds.push(publish(format!("$JS.API.STREAM.PURGE.{stream}"), purged_by));

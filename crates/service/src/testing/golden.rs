@@ -159,7 +159,8 @@ impl<'a, D: Decider> Writer<'a, D> {
 
     fn decide(&mut self, stream: &str, input: &D::Input) {
         let name = format!("{stream}:{}", self.read(stream));
-        let meta = Meta { id: ids::derive(&["golden", &name]), at: self.now, trace_id: TRACE };
+        let meta =
+            Meta { id: ids::derive(&["golden", &name]), at: self.now, trace_id: TRACE, put_back: false };
         let events = self.decider.decide(&self.state, input, &meta);
         for (index, event) in events.iter().enumerate() {
             let id = ids::derive(&[self.stream.name, &name, &index.to_string()]);
