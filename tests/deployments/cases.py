@@ -100,6 +100,7 @@ CASES = {
                 "settings": {
                     "GATEWAY_TIMEOUT": 30,
                     "GATEWAY_SETTLE": 0,
+                    "LOOK_FIRST": True,
                     "CHARGE_CONCURRENCY": 32,
                     "MAX_ATTEMPTS": 5,
                     "BREAKER_FAILURES": 3,

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The tests of deployments/: Helm chart, plain manifests, brokers' configuration. Needs Python 3.11 or later and npm;
-# fetches the rest once, by its hashes, into target/deployments. Arguments go to pytest: tests/deployments/run.sh -k typos
+# The tests of deployments/ and docker/: Helm chart, plain manifests, brokers' configuration, alerts, compose. Needs
+# Python 3.11 or later and npm; fetches the rest once, by its hashes, into target/deployments. What runs a whole fleet needs
+# `cargo build --workspace --bins` before, and says SKIPPED without. Arguments go to pytest: tests/deployments/run.sh -k typos
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -12,13 +13,14 @@ python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' |
 
 # Anew whenever what is pinned has changed.
 stamp=$tools/installed
-if ! cat requirements.txt package-lock.json | cmp --silent - "$stamp"; then
+pins=(requirements.txt requirements-docker.txt package-lock.json)
+if ! cat "${pins[@]}" | cmp --silent - "$stamp"; then
     mkdir -p "$tools/npm"
     python3 -m venv "$tools/venv"
-    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-docker.txt
     cp package.json package-lock.json "$tools/npm/"
     npm --prefix "$tools/npm" ci --silent --no-audit --no-fund --ignore-scripts
-    cat requirements.txt package-lock.json >"$stamp"
+    cat "${pins[@]}" >"$stamp"
 fi
 
 export PYTHONDONTWRITEBYTECODE=1

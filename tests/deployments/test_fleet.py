@@ -21,7 +21,7 @@ from tools import BIN, DEPLOYMENTS, ROOT, rendered
 
 BINARIES = ROOT / "target" / "debug"
 #: Everything here is expected within seconds; a machine under load may take longer.
-PATIENCE = 120
+PATIENCE = 60
 
 
 def free_port():
@@ -193,3 +193,5 @@ def test_it_works(fleet, services, outcome, other):
 
     codes = fleet.stop()
     assert set(codes.values()) == {0}, codes
+    refused = re.findall(r"user:.* Violation - .*", (fleet.folder / "nats.log").read_text())
+    assert not refused, "permissions are too narrow: " + "; ".join(refused)

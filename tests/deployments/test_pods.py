@@ -1,6 +1,7 @@
 """Every pod of every rendering keeps every rule, and each rule is broken once to see that it can be."""
 
 import copy
+import json
 
 import pytest
 from cases import CASES
@@ -110,4 +111,4 @@ def test_settings_arrive_as_they_were_given():
     found = {w["metadata"]["name"]: env(containers(w)[0]) for w in workloads(rendered("every-setting"))}
     for service, values in CASES["every-setting"]["services"].items():
         for name, value in values.get("settings", {}).items():
-            assert found[service][name]["value"] == str(value)
+            assert found[service][name]["value"] == json.dumps(value)
