@@ -40,11 +40,6 @@ pub(super) fn of(identity: &Identity) -> Permissions {
     // Answers come to a private inbox: with a common one everybody could read everybody's.
     granted.subscribe.insert(format!("{}.>", inbox_prefix(identity.name)));
     granted.publish.extend(identity.writes.iter().cloned());
-    // Whoever writes a stream makes sure first that it is there.
-    for written in STREAMS.iter().filter(|def| identity.writes.iter().any(|subject| subject == def.subjects))
-    {
-        granted.ask("STREAM.INFO", &[written.name]);
-    }
     if identity.sets_up {
         granted.set_up();
     } else {
