@@ -255,8 +255,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         let name = format!("tick:{}:{}", self.folded.epoch, now.0);
         let id = events::ids::derive(&[journal, &name]);
         let cause = Causation { name: &name, id, at: now, put_back: false };
-        let ticked = self.tentative(decider).tick(&cause);
-        let Err(undecided) = ticked else { return Ok(()) };
+        let Err(undecided) = self.tentative(decider).tick(&cause) else { return Ok(()) };
         self.journal.metrics.journal.failed_ticks.with_label_values(&[journal]).inc();
         match undecided {
             Undecided::Hopeless(why) => {

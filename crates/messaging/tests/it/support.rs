@@ -159,9 +159,7 @@ impl Decider for Adder {
         state.total += event.number;
         assert_ne!(event.number, UNFOLDABLE, "a number nobody can fold");
         *state.times.entry(event.number).or_default() += 1;
-        if meta.put_back {
-            state.put_back.insert(event.number);
-        }
+        state.put_back.extend(meta.put_back.then_some(event.number));
     }
 }
 
