@@ -33,30 +33,21 @@ pub(crate) async fn judge(
     poison: &Poison,
     operator: &Operator,
 ) -> anyhow::Result<Vec<String>> {
-    let (healed, mut quiet) = (world.trace.elapsed(), false);
-    while !quiet && world.trace.elapsed() < healed + SETTLE {
+    let healed = world.trace.elapsed();
+    let waiting = loop {
         pass(Duration::from_secs(1)).await;
         if world.plan.gives_up {
             operator.put_back_exhausted(world).await;
         }
-        let settled = projected(world) && settled(world) && poison.is_noticed(world);
-        quiet = settled && verify::open(&streams(world)) == 0;
-    }
-    let mut evidence = streams(world);
-    let mut book = LetterBook::default();
-    for message in world.broker.messages(dead_letter::STREAM) {
-        book.read(&message, DeadLetter::of);
-    }
-    let mut mended = BTreeSet::new();
-    for message in world.broker.messages(REDRIVE) {
-        book.read_redrive(&message);
-        evidence.redriven.extend(Redriven::of(&message));
-        mended.extend(Redrive::of(&message).filter(|redrive| redrive.edited).map(|redrive| redrive.sequence));
-    }
-    evidence.dead_letters = DeadLetter::all(&book);
-    for consumer in CONSUMERS {
-        evidence.handled.insert(consumer.durable.to_owned(), world.last(REDRIVE));
-    }
+        let waiting = waiting(world, poison);
+        if waiting.is_empty() || world.trace.elapsed() >= healed + SETTLE {
+            break waiting;
+        }
+    };
+    let mut evidence = written(world);
+    let redrives = world.broker.messages(REDRIVE);
+    let edited = redrives.iter().filter_map(Redrive::of).filter(|redrive| redrive.edited);
+    let mended: BTreeSet<_> = edited.map(|redrive| redrive.sequence).collect();
     evidence.ledger = world.bank.ledger();
     evidence.stock = stock(world).await;
     let databases = databases::read(world)?;
@@ -79,9 +70,9 @@ pub(crate) async fn judge(
     }
     violations.extend(databases.differences(&evidence));
     violations.extend(world.breaches());
-    if !quiet {
-        violations.push(format!("LIVE: something still waits {SETTLE:?} after all trouble is over"));
-    }
+    violations.extend(
+        waiting.into_iter().map(|what| format!("LIVE: {what}, {SETTLE:?} after all trouble is over")),
+    );
     violations.extend(repeated(&evidence));
     violations.extend(uncompared(&evidence));
     if tells_again(&evidence) {
@@ -98,7 +89,24 @@ fn uncompared(evidence: &Evidence) -> Vec<String> {
     uncompared.map(|stream| format!("V5: the audit trail holds {stream}, which is not compared")).collect()
 }
 
-/// What the streams hold, as evidence.
+/// What the streams hold, and what became of dead letters, as evidence.
+fn written(world: &World) -> Evidence {
+    let mut evidence = streams(world);
+    let mut book = LetterBook::default();
+    for message in world.broker.messages(dead_letter::STREAM) {
+        book.read(&message, DeadLetter::of);
+    }
+    for message in world.broker.messages(REDRIVE) {
+        book.read_redrive(&message);
+        evidence.redriven.extend(Redriven::of(&message));
+    }
+    evidence.dead_letters = DeadLetter::all(&book);
+    for consumer in CONSUMERS {
+        evidence.handled.insert(consumer.durable.to_owned(), world.last(REDRIVE));
+    }
+    evidence
+}
+
 fn streams(world: &World) -> Evidence {
     let mut evidence = Evidence { as_of: world.broker.now(), ..Evidence::default() };
     for stream in STREAMS {
@@ -110,13 +118,27 @@ fn streams(world: &World) -> Evidence {
     evidence
 }
 
-/// Whether every message that was ever handed out is settled.
-fn settled(world: &World) -> bool {
-    let settled = |consumer: &ConsumerDef| {
+/// What is not at rest yet, in words.
+fn waiting(world: &World, poison: &Poison) -> Vec<String> {
+    let mut waiting = behind(world);
+    waiting.extend(unsettled(world));
+    if !poison.is_noticed(world) {
+        waiting.push("a journal has not noticed what is not part of it".to_owned());
+    }
+    let open = verify::open(&written(world));
+    if open > 0 {
+        waiting.push(format!("{open} things are owed to somebody"));
+    }
+    waiting
+}
+
+/// The consumers with messages that are not settled.
+fn unsettled(world: &World) -> impl Iterator<Item = String> {
+    CONSUMERS.iter().chain(&REDRIVES).filter_map(|consumer: &ConsumerDef| {
         let state = world.broker.consumer_state(consumer.durable);
-        state.pending == 0 && state.unacked.is_empty()
-    };
-    CONSUMERS.iter().chain(&REDRIVES).all(settled)
+        let settled = state.pending == 0 && state.unacked.is_empty();
+        (!settled).then(|| format!("{} has messages that are not settled", consumer.durable))
+    })
 }
 
 /// What the inventory's leader has in stock.
@@ -133,14 +155,14 @@ async fn stock(world: &World) -> Option<StockEvidence> {
     handles.first()?.read_at(look).await.ok()
 }
 
-/// Whether every read model holds what the streams hold.
-fn projected(world: &World) -> bool {
-    let behind = world.look(|process| {
+/// The read models that do not hold what the streams hold.
+fn behind(world: &World) -> Vec<String> {
+    world.look(|process| {
         let status = process.projector.as_ref()?.status();
         let lags = |(stream, applied): (&&'static str, &u64)| *applied < world.last(stream);
-        (status.applied.is_empty() || status.applied.iter().any(lags)).then_some(())
-    });
-    behind.is_empty()
+        let is_behind = status.applied.is_empty() || status.applied.iter().any(lags);
+        is_behind.then(|| format!("the read model of {} is behind: {status:?}", process.seat.name()))
+    })
 }
 
 /// The letters there should be: each poisonous message, unless somebody has seen to all that was parked of it, and
