@@ -26,6 +26,8 @@ pub const EPOCH: &str = "Fleet-Epoch";
 pub const COMMIT: &str = "Fleet-Commit";
 /// The inputs consumed so far, on the last message of a journal commit: `REQUESTS=12,PAYMENTS=7`.
 pub const POSITIONS: &str = "Fleet-Positions";
+/// There, whatever it says, on an event of a journal that follows from an input that was put back.
+pub const PUT_BACK: &str = "Fleet-Put-Back";
 
 /// Longest text kept in a header.
 const MAX_TEXT: usize = 8 * 1024;

@@ -4,7 +4,7 @@ use events::{DecodeError, RawEnvelope};
 
 use super::{Decider, Meta, Positions, control::Control, parked::Parked};
 use crate::{
-    headers::{EPOCH, POSITIONS},
+    headers::{EPOCH, POSITIONS, PUT_BACK},
     log::Stored,
 };
 
@@ -107,7 +107,8 @@ impl<S> Folded<S> {
             self.apply_control(&Control::read(&raw).map_err(unreadable)?);
         } else {
             let event = decider.read_event(&raw).map_err(unreadable)?;
-            let meta = Meta { id: raw.id, at: raw.timestamp, trace_id: raw.trace_id };
+            let put_back = message.headers.get(PUT_BACK).is_some();
+            let meta = Meta { id: raw.id, at: raw.timestamp, trace_id: raw.trace_id, put_back };
             decider.evolve(&mut self.state, &event, &meta);
         }
         if let Some(positions) = message.headers.get(POSITIONS).and_then(|header| header.parse().ok()) {

@@ -187,8 +187,8 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
                 }
                 Content::Decide { input, at, id, trace, kind, aggregate } => {
                     let name = format!("{}:{}", place.0, place.1);
-                    let (cause, about) =
-                        (Causation { name: &name, id, at }, (kind.as_str(), aggregate.as_str()));
+                    let cause = Causation { name: &name, id, at, put_back: original.is_some() };
+                    let about = (kind.as_str(), aggregate.as_str());
                     let decided = self.tentative(decider).decide(&input, &cause, &trace, about);
                     self.take_note(place, id, original, decided)?;
                     self.note_age(at);
@@ -253,9 +253,9 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         }
         let journal = self.journal.config.stream;
         let name = format!("tick:{}:{}", self.folded.epoch, now.0);
-        let cause = Causation { name: &name, id: events::ids::derive(&[journal, &name]), at: now };
-        let ticked = self.tentative(decider).tick(&cause);
-        let Err(undecided) = ticked else { return Ok(()) };
+        let id = events::ids::derive(&[journal, &name]);
+        let cause = Causation { name: &name, id, at: now, put_back: false };
+        let Err(undecided) = self.tentative(decider).tick(&cause) else { return Ok(()) };
         self.journal.metrics.journal.failed_ticks.with_label_values(&[journal]).inc();
         match undecided {
             Undecided::Hopeless(why) => {

@@ -1,6 +1,11 @@
 //! A journal that adds numbers up, and what tests need around it.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use events::{DecodeError, Envelope, EventData, RawEnvelope, StreamEvent, Timestamp, TraceId, ids};
 use messaging::{
@@ -92,6 +97,7 @@ pub(crate) struct Adder;
 pub(crate) struct Sum {
     pub(crate) total: u64,
     pub(crate) times: BTreeMap<u64, u32>,
+    pub(crate) put_back: BTreeSet<u64>,
 }
 
 impl Sum {
@@ -149,10 +155,11 @@ impl Decider for Adder {
         numbers.into_iter().map(|number| (Added { number }, TraceId([1; 16]))).collect()
     }
 
-    fn evolve(&self, state: &mut Sum, event: &Added, _meta: &Meta) {
+    fn evolve(&self, state: &mut Sum, event: &Added, meta: &Meta) {
         state.total += event.number;
         assert_ne!(event.number, UNFOLDABLE, "a number nobody can fold");
         *state.times.entry(event.number).or_default() += 1;
+        state.put_back.extend(meta.put_back.then_some(event.number));
     }
 }
 

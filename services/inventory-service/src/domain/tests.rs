@@ -64,7 +64,7 @@ fn wish(id: u128, sku: &str, change: StockChange) -> AdjustStock {
 
 fn take(stock: &mut Stock, event: Option<InventoryEvent>, at: Timestamp) -> InventoryEvent {
     let event = event.expect("the input has an outcome");
-    stock.apply(&event, at, Windows::DEFAULT);
+    stock.apply(&event, at, false, Windows::DEFAULT);
     event
 }
 
