@@ -11,6 +11,7 @@ use super::{
     Handler, Outcome, Received, Shared,
     isolation::IsolationGuard,
     process::{Verdict, tell},
+    recall::NOTE_AGAIN,
     retry::Pauses,
     stamp,
 };
@@ -24,8 +25,6 @@ use crate::{
 
 /// Pause before outcomes are published again that the broker did not take.
 const REPUBLISH: Duration = Duration::from_millis(500);
-/// Pause before the broker is told again that a message is about to be handled alone.
-const NOTE_AGAIN: Duration = Duration::from_millis(500);
 /// How long a message that is to be handled alone waits at a time until the handler is ready.
 const READY: Duration = Duration::from_secs(1);
 /// Pause before it waits again.
@@ -64,7 +63,8 @@ impl<L: Log, H: Handler> Shared<L, H> {
             return Next::Again(NOT_READY);
         };
         attempts.begun = true;
-        let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
+        let tried = AssertUnwindSafe(self.try_once(received)).catch_unwind();
+        let ended = self.in_hand_until(delivery, attempts, tried).await;
         let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
         self.note_survived(delivery, attempts).await;
         drop(guard);
@@ -121,7 +121,8 @@ impl<L: Log, H: Handler> Shared<L, H> {
         alone: bool,
     ) -> Option<IsolationGuard<'_>> {
         if !alone {
-            return Some(self.config.isolation.acquire(false).await);
+            let turn = self.config.isolation.acquire(false);
+            return Some(self.in_hand_until(delivery, attempts, turn).await);
         }
         loop {
             timeout(READY, self.handler.ready()).await.ok()?;

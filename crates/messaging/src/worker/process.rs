@@ -119,7 +119,8 @@ impl<L: Log, H: Handler> Shared<L, H> {
                 match self.attempt(delivery, &mut received, attempts, &mut pauses, recalled.suspect).await {
                     Next::Over(verdict) => return verdict,
                     Next::Again(pause) => {
-                        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                        let paused = stop.run_until_cancelled(tokio::time::sleep(pause));
+                        if self.in_hand_until(delivery, attempts, paused).await.is_none() {
                             return Verdict::HandBack(pause);
                         }
                     }

@@ -3,6 +3,7 @@
 //! | an earlier delivery that | counts as |
 //! |---|---|
 //! | was handed back: a shutdown, an outage, a closed gate | what the record says, usually nothing |
+//! | came while this process had the message in hand | nothing: it is noted when it comes |
 //! | ended without a word: the process died | one failed attempt |
 
 use std::time::Duration;
@@ -19,6 +20,8 @@ const SUSPECT_AFTER: u64 = 3;
 /// Deaths in a row with nothing else in hand after which it must be the message. One may be a coincidence: processes
 /// are killed for other reasons, too.
 const CONVINCING: u64 = 2;
+/// Pause before the broker is told again what it did not take.
+pub(super) const NOTE_AGAIN: Duration = Duration::from_millis(500);
 /// Longest wait for the broker to take the record of a message that is handed back.
 const RECORD: Duration = Duration::from_secs(1);
 
@@ -100,6 +103,36 @@ impl<L: Log, H> Shared<L, H> {
         let noted = timeout(RECORD, self.log.save_attempts(durable, sequence, &note)).await;
         if matches!(noted, Ok(Ok(()))) {
             *attempts = Attempts { deliveries: attempts.deliveries, ..note };
+        }
+    }
+
+    /// Waits for something while the message is in hand. If it is handed out again meanwhile, that is noted: should
+    /// the process die, it has died with it once. Only who has it in hand writes of it, and not while it waits.
+    pub(super) async fn in_hand_until<T>(
+        &self,
+        delivery: &impl Delivery,
+        attempts: &mut Attempts,
+        wait: impl Future<Output = T>,
+    ) -> T {
+        tokio::select! {
+            biased;
+            done = wait => done,
+            never = self.note_handed_again(delivery, attempts) => never,
+        }
+    }
+
+    async fn note_handed_again<T>(&self, delivery: &impl Delivery, attempts: &mut Attempts) -> T {
+        let (durable, sequence) = (self.config.consumer.durable, delivery.message().sequence);
+        loop {
+            let newest = self.in_hand.handed_again(sequence, attempts.deliveries).await;
+            let note = Attempts { deliveries: newest.saturating_sub(1), ..*attempts };
+            match self.log.save_attempts(durable, sequence, &note).await {
+                Ok(()) => attempts.deliveries = newest,
+                Err(error) => {
+                    warn!(consumer = durable, sequence, %error, "cannot note yet that it was handed out again");
+                    tokio::time::sleep(NOTE_AGAIN).await;
+                }
+            }
         }
     }
 

@@ -11,8 +11,8 @@ use std::{
 
 use events::catalogue::PAYMENT_REFUND;
 use messaging::{
-    log::{Consumer, Delivery, Log},
-    worker::Outcome,
+    log::{Attempts, Consumer, Delivery, Log},
+    worker::{Outcome, WorkerConfig},
 };
 use testkit::eventually;
 use tokio::sync::watch;
@@ -61,6 +61,53 @@ async fn a_process_that_dies_with_a_message_has_failed_it_once() {
     let heir = Member::start(&js, async |_call| Outcome::Publish(vec![Added { number: 7 }]));
     heir.called(1).await;
     assert_eq!(heir.calls(), [Call { number: 7, attempt: 2, repeated: true }]);
+}
+
+/// The broker is away for longer than it waits for an answer, again and again, while somebody is at it.
+#[tokio::test]
+async fn who_is_handed_what_it_has_in_hand_and_then_dies_has_failed_it_once() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(7), None).await.unwrap();
+    let deaf = |config: &mut WorkerConfig| config.progress = SOON;
+    let process = connect(&broker, "dying").await;
+    let dying = Member::start_with(&process, deaf, |_call| std::future::pending());
+    // Right after a delivery, so that no other comes before its end.
+    eventually(SOON, "a note of three deliveries", async || {
+        let noted = js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+        if noted.is_some_and(|noted| noted.deliveries >= 3) { Ok(()) } else { Err(noted) }
+    })
+    .await;
+    dying.vanish().await;
+    drop(process);
+    let heir = Member::start(&js, async |_call| Outcome::Publish(vec![Added { number: 7 }]));
+    has_outcomes(&js, 1).await;
+    assert_eq!(heir.calls(), [Call { number: 7, attempt: 2, repeated: true }]);
+}
+
+/// What is noted of a message that is handed out again while it is handled alone is all that is known of it.
+#[tokio::test]
+async fn who_is_handed_the_suspect_that_it_handles_alone_keeps_it_alone() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(KILLER), None).await.unwrap();
+    for death in 1..=3 {
+        let process = connect(&broker, &format!("life-{death}")).await;
+        let dying = Member::start(&process, |_call| std::future::pending());
+        dying.called(1).await;
+        dying.vanish().await;
+    }
+    let deaf = |config: &mut WorkerConfig| config.progress = SOON;
+    let member = Member::start_with(&js, deaf, |_call| std::future::pending());
+    member.called(1).await;
+    let noted = async || js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+    let before = noted().await.expect("a note before it is handled alone");
+    assert_eq!((before.deliveries, before.failed, before.alone), (3, 3, true));
+    let after = eventually(SOON, "a note of another delivery", async || {
+        noted().await.filter(|noted| noted.deliveries > before.deliveries)
+    })
+    .await;
+    assert_eq!(after, Attempts { deliveries: after.deliveries, ..before });
 }
 
 /// The one that kills whoever handles it.
