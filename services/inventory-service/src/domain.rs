@@ -37,10 +37,10 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Two minutes for orders, whose journal does not repeat itself; ten for adjustments, which
-    /// callers do repeat.
+    /// Two minutes for orders, whose journal does not repeat itself; a day for adjustments, which callers do repeat,
+    /// perhaps only after an outage.
     pub const DEFAULT: Self =
-        Self { orders: Duration::from_secs(2 * 60), adjustments: Duration::from_secs(10 * 60) };
+        Self { orders: Duration::from_secs(2 * 60), adjustments: Duration::from_secs(24 * 3_600) };
 }
 
 /// For how long an order is remembered, beyond the others, that was cancelled before its pieces were asked for: longer

@@ -59,11 +59,12 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
 pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAddr> {
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
-    let journal = service.journal(INVENTORY, InventoryDecider::new(config.windows()), config.journal)?;
+    let windows = config.windows();
+    let journal = service.journal(INVENTORY, InventoryDecider::new(windows), config.journal)?;
     let requests = service.requests();
 
     process.tasks().spawn_until_stop("stock-metrics", stock_metrics::follow(journal.clone(), metrics));
 
     let stock = StockReader::new(journal, service.log.clone());
-    process.serve(http::router(Api { stock, requests })).await
+    process.serve(http::router(Api { stock, requests, memory: windows.adjustments })).await
 }

@@ -249,7 +249,7 @@ proptest! {
             }
             last = at;
         }
-        let later = last.after(Duration::from_secs(3_600));
+        let later = last.after(Windows::DEFAULT.adjustments).after(Duration::from_secs(1));
         for event in decider.decide(&stock, &Input::Adjust(nothing(99)), &meta(99, later)) {
             decider.evolve(&mut stock, &event, &meta(99, later));
         }
