@@ -76,7 +76,7 @@ impl StreamEvent for Added {
 }
 
 /// Asks the adder what time it is: it adds that, in microseconds, at its next tick.
-pub(crate) const WHAT_TIME: u64 = 60;
+pub(crate) const WHAT_TIME: u64 = 9_010;
 
 /// Numbers that the rules cannot cope with: reading, deciding on, or folding them panics, or too much follows.
 pub(crate) const UNREADABLE: u64 = 9_001;
