@@ -224,7 +224,8 @@ fn only_the_runtime_reads_the_environment_of_a_service() {
 
 #[test]
 fn documents_stay_readable() {
-    for (document, limit) in [("README.md", 120), ("docs/ARCHITECTURE.md", 150)] {
+    for (document, limit) in [("README.md", 120), ("docs/ARCHITECTURE.md", 150), ("docs/OPERATIONS.md", 250)]
+    {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let lines = text.lines().count();
         assert!(lines <= limit, "{document} has {lines} lines, at most {limit} are read");
