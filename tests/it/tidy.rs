@@ -268,7 +268,13 @@ fn latencies_can_be_compared() {
 
 #[test]
 fn documents_stay_readable() {
-    for (document, limit) in [("README.md", 120), ("docs/ARCHITECTURE.md", 150), ("docs/SECURITY.md", 120)] {
+    let limits = [
+        ("README.md", 120),
+        ("docs/ARCHITECTURE.md", 150),
+        ("docs/SECURITY.md", 120),
+        ("docs/OPERATIONS.md", 250),
+    ];
+    for (document, limit) in limits {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let lines = text.lines().count();
         assert!(lines <= limit, "{document} has {lines} lines, at most {limit} are read");

@@ -29,6 +29,13 @@ pub enum TransferError {
     /// The broker says no.
     #[error("{0}")]
     Refused(String),
+    /// The broker gave up because its disk took more than five seconds for a part of the snapshot. It stores the messages
+    /// of a snapshot one by one; syncing each of them takes too long on most disks.
+    #[error(
+        "the broker's disk is too slow for it: start the broker without `sync_interval: always` to restore, and with it \
+         again afterwards"
+    )]
+    TooSlow,
     /// What arrived is not what was sent.
     #[error("a part of the snapshot was lost on its way")]
     Lost,

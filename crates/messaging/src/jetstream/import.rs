@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use async_nats::{Client, Request, jetstream::context::ConsumerInfoErrorKind};
+use async_nats::{Client, Request, client::RequestErrorKind, jetstream::context::ConsumerInfoErrorKind};
 use bytes::Bytes;
 use events::catalogue::ConsumerDef;
 use futures_util::TryStreamExt;
@@ -24,7 +24,11 @@ const INSTRUCTIONS: [&str; 4] = [BATCH_ID, BATCH_SEQUENCE, BATCH_COMMIT, EXPECTE
 const SETTLE: usize = 500;
 /// Messages read at once.
 const READ: usize = 1_000;
-/// Longest wait for an answer. After the last chunk the server reads the whole stream.
+/// Longest wait for messages that a consumer has to hand out. They do not come if somebody else is given them.
+const GIVEN_WITHIN: Duration = Duration::from_secs(60);
+/// Longest wait for the server to take a chunk. It gives up by itself after five seconds, and may forget to say so.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+/// Longest wait for the last answer: the server reads the whole stream before.
 const WITHIN: Duration = Duration::from_secs(600);
 
 /// A snapshot on its way into the server.
@@ -112,7 +116,10 @@ impl JetStream {
         let mut left = self.count(stream, subjects, delivered, up_to).await;
         let mut member = self.consume(stream, durable);
         while left > 0 {
-            for delivery in member.next(left.min(SETTLE)).await {
+            let given = tokio::time::timeout(GIVEN_WITHIN, member.next(left.min(SETTLE))).await;
+            for delivery in
+                given.map_err(|_elapsed| Unavailable(format!("{left} messages were not handed out")))?
+            {
                 // What was in hand when the snapshot was taken may come in between; it is worked on again.
                 if delivery.message().sequence > delivered {
                     left = left.saturating_sub(1);
@@ -146,9 +153,9 @@ impl Import {
     /// # Errors
     /// The broker gave up or is out of reach.
     pub async fn push(&mut self, chunk: Bytes) -> Result<(), TransferError> {
-        let reply = self.request(chunk).await?;
+        let reply = self.request(chunk, TAKEN_WITHIN).await?;
         // The server says nothing as long as all is well.
-        if reply.is_empty() { Ok(()) } else { Err(TransferError::Refused(words(&reply))) }
+        if reply.is_empty() { Ok(()) } else { answer::<Value>(&reply).map(drop).map_err(explained) }
     }
 
     /// Says that this was all; the stream is there when this returns.
@@ -156,13 +163,16 @@ impl Import {
     /// # Errors
     /// What was sent is no snapshot, or the broker has no room for it.
     pub async fn finish(self) -> Result<(), TransferError> {
-        answer::<Value>(&self.request(Bytes::new()).await?).map(drop)
+        answer::<Value>(&self.request(Bytes::new(), WITHIN).await?).map(drop).map_err(explained)
     }
 
-    async fn request(&self, payload: Bytes) -> Result<Bytes, TransferError> {
-        let request = Request::new().payload(payload).timeout(Some(WITHIN));
-        let reply = self.client.send_request(self.deliver_to.clone(), request).await;
-        Ok(reply.map_err(unavailable)?.payload)
+    async fn request(&self, payload: Bytes, within: Duration) -> Result<Bytes, TransferError> {
+        let request = Request::new().payload(payload).timeout(Some(within));
+        match self.client.send_request(self.deliver_to.clone(), request).await {
+            Ok(reply) => Ok(reply.payload),
+            Err(error) if error.kind() == RequestErrorKind::TimedOut => Err(TransferError::TooSlow),
+            Err(error) => Err(unavailable(error)),
+        }
     }
 }
 
@@ -180,8 +190,10 @@ fn without(headers: &Headers, names: &[&str]) -> Headers {
     kept
 }
 
-fn words(reply: &[u8]) -> String {
-    String::from_utf8_lossy(reply).trim_start_matches("-ERR").trim_matches([' ', '\'']).to_owned()
+/// What the server means by it.
+fn explained(error: TransferError) -> TransferError {
+    let too_slow = matches!(&error, TransferError::Refused(words) if words.contains("closed pipe"));
+    if too_slow { TransferError::TooSlow } else { error }
 }
 
 /// Whether a subject is one of those that a filter lets through; a `*` in it is any one word.
@@ -206,6 +218,14 @@ mod tests {
         assert!(matches("orders.confirmed", "orders.confirmed"));
         assert!(matches("a.*.c", "a.b.c") && matches("a.>", "a.b.c"));
         assert!(!matches("a.*.c", "a.b.d") && !matches("a.*", "a.b.c") && !matches("a.>", "a"));
+    }
+
+    #[test]
+    fn a_broker_that_was_too_slow_is_told_from_one_that_does_not_want() {
+        let refused = |words: &str| explained(TransferError::Refused(words.to_owned()));
+        let pipe = refused("restore failed: io: read/write on closed pipe");
+        assert!(matches!(pipe, TransferError::TooSlow), "{pipe}");
+        assert!(matches!(refused("insufficient storage resources available"), TransferError::Refused(_)));
     }
 
     #[test]

@@ -27,6 +27,9 @@ a backup that is damaged or was not finished is refused, and so is a broker that
 services before, and start them only when this is done: with empty databases, or with databases that were saved before
 the backup was. Their databases of now know of more than the streams do.
 
+A single broker is best started without `sync_interval: always` for it, and with it again afterwards: it stores the
+messages one by one, and gives up if syncing each of them takes too long.
+
 What was accepted after the backup was taken is not in it. Orders that it has are carried on from where they were;
 money that was taken for them since is found in the gateway's books, not taken again, if `payment-service` runs with
 `--look-first` until they are done. `docs/OPERATIONS.md` has the whole procedure, and what remains to be done by hand.";
