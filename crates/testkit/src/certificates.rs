@@ -1,5 +1,5 @@
 //! Certificates for a test, from an authority that exists only in it.
-#![expect(clippy::expect_used, reason = "what cannot be made fails the test")]
+#![expect(clippy::expect_used, reason = "a failed setup fails the test")]
 
 use std::{
     fs,

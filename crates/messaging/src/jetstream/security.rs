@@ -140,15 +140,14 @@ impl Security {
 
     /// The client's options that follow. The files are read later, at each connection.
     pub(super) fn options(&self) -> ConnectOptions {
-        let mut options = if matches!(self.credentials, Credentials::None) {
-            ConnectOptions::new()
-        } else {
+        let mut options = ConnectOptions::new();
+        if !matches!(self.credentials, Credentials::None) {
             let credentials = self.credentials.clone();
-            ConnectOptions::with_auth_callback(move |nonce| {
+            options = ConnectOptions::with_auth_callback(move |nonce| {
                 let proof = credentials.prove(&nonce);
                 std::future::ready(proof.map_err(async_nats::AuthError::new))
-            })
-        };
+            });
+        }
         if let Some(file) = &self.tls.authorities {
             options = options.add_root_certificates(file.clone());
         }
