@@ -6,10 +6,10 @@
 //!
 //! 1. the broker's own snapshot of each stream with its consumers, in any order;
 //! 2. then, how far each consumer has settled its messages, and after that where each stream ends;
-//! 3. of what was stored since the backup began, everything up to the [cut](cut): the first place after (2) at which
+//! 3. of what was stored since the backup began, everything up to the [`cut`]: the first place after (2) at which
 //!    every cause of what is in the backup is in the backup too.
 //!
-//! [Restoring](restore) puts the snapshots back, adds what was stored since under its old sequences, and settles what
+//! [Restoring](restore()) puts the snapshots back, adds what was stored since under its old sequences, and settles what
 //! was settled. The result is a state in which the fleet could have been stopped at one instant.
 
 mod cut;
