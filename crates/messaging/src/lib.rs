@@ -14,7 +14,7 @@
 //! | [`trace`] | trace context in and out of headers |
 //! | [`clock`] | the time of day, as an input |
 //! | [`metrics`] | every metric of this crate |
-//! | [`error_chain`] | an error and what caused it, in one line |
+//! | [`error_chain()`] | an error and what caused it, in one line |
 //!
 //! This crate matches on no event but those about its own dead letters, and decides nothing about orders.
 //! It is the only one that names the broker's client.
