@@ -17,7 +17,9 @@ fn name(journal: &str, sequence: u64) -> String {
     format!("{journal}.{sequence:020}")
 }
 
+/// What a later release keeps of a journal beside the others' (`ORDERS@2.2`) is in that journal's bucket.
 async fn bucket(context: &Context, journal: &str) -> Result<ObjectStore, Unavailable> {
+    let journal = journal.split_once('@').map_or(journal, |(journal, _version)| journal);
     context.get_object_store(bucket_name(journal)).await.map_err(unavailable)
 }
 

@@ -39,13 +39,13 @@ async fn setting_up_twice_changes_nothing_and_a_real_difference_is_mended() {
 }
 
 #[tokio::test]
-async fn the_bucket_of_snapshots_gets_the_copies_and_the_room_that_streams_get() {
+async fn buckets_of_snapshots_get_the_copies_and_the_room_that_streams_get() {
     let broker = testkit::broker().await;
     let js = connect(&broker, "setup").await;
     topology::setup(&js, &small()).await.unwrap();
     let bucket = async |options: &TopologyOptions| {
         let changes = topology::compare(&js, options).await.unwrap();
-        changes.into_iter().find(|change| change.what == "bucket journal-snapshots").unwrap().action
+        changes.into_iter().find(|change| change.what == "bucket journal-snapshots-ORDERS").unwrap().action
     };
     let copied = TopologyOptions { replicas: 3, ..small() };
     assert_eq!(bucket(&copied).await, Action::Updated(vec!["replicas is 1, should be 3".to_owned()]));
