@@ -130,7 +130,7 @@ pub struct ReachArgs {
         hide_env_values = true,
         value_name = "BOOL"
     )]
-    #[arg(num_args = 0..=1, default_missing_value = "true", value_parser = boolean)]
+    #[arg(value_parser = boolean)]
     nats_tls_first: Option<bool>,
 }
 
@@ -305,7 +305,11 @@ mod tests {
     #[test]
     fn tls_is_what_was_asked_for() {
         let tls = |words: &[&str]| reach(words).unwrap().security().unwrap().tls;
-        assert!(!tls(&[]).first && tls(&["--nats-tls-first"]).first && tls(&["--nats-tls-first=on"]).first);
+        assert!(
+            !tls(&[]).first
+                && tls(&["--nats-tls-first", "true"]).first
+                && tls(&["--nats-tls-first=on"]).first
+        );
         let all = tls(&["--nats-ca-file", "/a", "--nats-cert-file", "/c", "--nats-key-file", "/k"]);
         assert_eq!(all.authorities, Some("/a".into()));
         assert_eq!(all.certificate, Some(("/c".into(), "/k".into())));
