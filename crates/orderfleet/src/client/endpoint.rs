@@ -125,12 +125,14 @@ mod tests {
         assert_eq!(endpoint.url(&["stock", "A/B C?"]).as_str(), "http://127.0.0.1:8081/stock/A%2FB%20C%3F");
         let below = Endpoint::new("http://shop.local/api/")?;
         assert_eq!(below.url(&["orders"]).as_str(), "http://shop.local/api/orders");
+        let secret = Endpoint::new("https://shop.local")?;
+        assert_eq!(secret.url(&["orders"]).as_str(), "https://shop.local/orders");
         Ok(())
     }
 
     #[test]
     fn what_is_no_address_is_refused_with_an_example() {
-        for text in ["", "localhost:8080", "https://shop.local", "127.0.0.1", "http://a/?b=c"] {
+        for text in ["", "localhost:8080", "ftp://shop.local", "127.0.0.1", "http://a/?b=c"] {
             let refusal = Endpoint::new(text).err().map(|error| error.to_string());
             assert!(refusal.is_some_and(|text| text.contains("http://127.0.0.1:8080")), "{text}");
         }
