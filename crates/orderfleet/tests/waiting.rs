@@ -79,7 +79,7 @@ fn a_terminal_shows_what_is_waited_for() {
     for (words, waits, said) in running {
         let (code, said) = said.join().unwrap();
         assert!(said.contains(waits), "{words:?}: {said}");
-        let (_, end) = said.rsplit_once("error: ").unwrap();
+        let (_, end) = said.split_once("error: ").unwrap();
         assert!(code == Some(1) && end.contains("127.0.0.1:1"), "{words:?}: {said}");
         assert!(!end.contains("waiting"), "{words:?}: nothing is waited for any more: {said}");
     }
