@@ -233,9 +233,11 @@ async fn what_had_no_answer_is_looked_up_however_long_the_gateway_is_away() {
     let down = "hold: the gateway is held to be down";
     // Hours in which another payment finds out, again and again, that it is still away.
     for _opening in 0..3 {
-        while rig.refund(1, unanswered()).await.starts_with(down) {
+        // Either may be the one that finds out: time passes while they wait.
+        while rig.refund(1, unanswered()).await.starts_with(down)
+            && rig.charge(1, unanswered()).await.starts_with(down)
+        {
             rig.gateway.script().refunds.clear();
-            assert!(rig.charge(1, unanswered()).await.starts_with(down));
             tokio::time::advance(Duration::from_secs(240)).await;
         }
     }
