@@ -4,6 +4,7 @@ mod cold_start;
 mod flow;
 mod idempotency;
 mod leadership;
+mod metrics;
 mod reliability;
 mod restart;
 mod tidy;

@@ -35,6 +35,12 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
+/// What is compiled outside tests: all but a module of tests at the end. One that is only declared, at the top, hides
+/// nothing.
+fn production(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+}
+
 fn fail_if_any(rule: &str, offences: &[String]) {
     assert!(offences.is_empty(), "{rule}:\n  {}", offences.join("\n  "));
 }
@@ -108,6 +114,8 @@ fn each_outside_world_is_named_by_one_crate() {
         fail_if_any(&format!("only {lawful:?} may use {dependency}"), &offenders);
     };
     only("async-nats", &["messaging"]);
+    only("nkeys", &["messaging"]);
+    only("rustls", &["runtime"]);
     only("tracing-subscriber", &["runtime"]);
     only("opentelemetry-otlp", &["runtime"]);
     only("testkit", &["tests"]);
@@ -155,7 +163,8 @@ fn deciding_is_pure() {
             continue;
         }
         seen += 1;
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = production(&text);
+        assert!(code.contains("fn "), "{name}: what is searched is its code");
         for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
             offences.extend(
                 banned.iter().filter(|word| line.contains(**word)).map(|word| format!("{name}: {word}")),
@@ -164,6 +173,15 @@ fn deciding_is_pure() {
     }
     assert!(seen >= 4, "the domains are where this test looks");
     fail_if_any("domain and decider know no I/O, clock, randomness or unordered iteration", &offences);
+}
+
+#[test]
+fn declaring_tests_hides_no_code() {
+    assert_eq!(
+        production("#[cfg(test)]\nmod tests;\nfn code() {}"),
+        "#[cfg(test)]\nmod tests;\nfn code() {}"
+    );
+    assert_eq!(production("fn code() {}\n#[cfg(test)]\nmod tests {}"), "fn code() {}\n");
 }
 
 #[test]
@@ -199,12 +217,32 @@ fn nothing_is_left_over() {
     for (name, text) in sources() {
         offences
             .extend(banned.iter().filter(|mark| text.contains(**mark)).map(|mark| format!("{name}: {mark}")));
-        let is_test = name.starts_with("tests/") || name.contains("/tests/");
-        if is_test && text.contains("\u{73}leep(") {
+        if sleeps(&name, &text) {
             offences.push(format!("{name} sleeps; wait for a condition with a deadline"));
         }
     }
     fail_if_any("left over", &offences);
+}
+
+/// Whether a test waits for time to pass that does pass.
+fn sleeps(name: &str, text: &str) -> bool {
+    let only_tests = name.starts_with("tests/") || name.contains("/tests/") || name.ends_with("/tests.rs");
+    let tests = if only_tests { text } else { &text[production(text).len()..] };
+    tests.contains("\u{73}leep(") && !tests.contains("start_paused")
+}
+
+#[test]
+fn a_test_that_sleeps_is_found_wherever_it_stands() {
+    let (sleep, paused) = ("\u{73}leep(LONG)", "#[tokio::test(start_paused = true)]");
+    for name in
+        ["tests/it/flow.rs", "crates/a/tests/it/b.rs", "crates/a/src/b/tests.rs", "services/a/src/tests/b.rs"]
+    {
+        assert!(sleeps(name, sleep), "{name}");
+        assert!(!sleeps(name, &format!("{paused} {sleep}")), "{name}");
+    }
+    let module = format!("fn code() {{ {sleep} }}\n#[cfg(test)]\nmod tests {{ {sleep} }}");
+    assert!(sleeps("crates/a/src/b.rs", &module));
+    assert!(!sleeps("crates/a/src/b.rs", &format!("{paused} fn code() {{ {sleep} }}")));
 }
 
 #[test]
@@ -214,7 +252,7 @@ fn only_the_runtime_reads_the_environment_of_a_service() {
         let lawful =
             ["crates/runtime/", "crates/nats-server/", "crates/orderfleet/", "crates/testkit/", "tests/"];
         let in_test = name.contains("/tests/") || name.contains("testing");
-        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code = production(&text);
         if code.contains("env::var") && !in_test && !lawful.iter().any(|prefix| name.starts_with(prefix)) {
             offences.push(name);
         }
@@ -223,8 +261,20 @@ fn only_the_runtime_reads_the_environment_of_a_service() {
 }
 
 #[test]
+fn latencies_can_be_compared() {
+    // Two crates that know nothing of one another.
+    assert_eq!(runtime::metrics::latency_buckets(), messaging::metrics::SECONDS);
+}
+
+#[test]
 fn documents_stay_readable() {
-    for (document, limit) in [("README.md", 120), ("docs/ARCHITECTURE.md", 150)] {
+    let limits = [
+        ("README.md", 120),
+        ("docs/ARCHITECTURE.md", 150),
+        ("docs/SECURITY.md", 120),
+        ("docs/OPERATIONS.md", 250),
+    ];
+    for (document, limit) in limits {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let lines = text.lines().count();
         assert!(lines <= limit, "{document} has {lines} lines, at most {limit} are read");
@@ -232,16 +282,20 @@ fn documents_stay_readable() {
 }
 
 #[test]
-fn every_place_the_architecture_names_exists() {
-    let text = fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+fn every_place_the_documents_name_exists() {
     let is_path = |word: &&str| {
         ["crates/", "services/", "tests/", "docs/", "docker/", "deployments/"]
             .iter()
             .any(|dir| word.starts_with(dir))
     };
-    let named: Vec<_> = text.split('`').filter(is_path).filter(|path| !path.contains('*')).collect();
-    assert!(named.len() > 10, "it names places");
-    let missing: Vec<_> =
-        named.into_iter().filter(|path| !root().join(path).exists()).map(str::to_owned).collect();
-    fail_if_any("docs/ARCHITECTURE.md names what does not exist", &missing);
+    for (document, places) in [("README.md", 8), ("docs/ARCHITECTURE.md", 40), ("docs/RELIABILITY.md", 15)] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        // Of a test, the file.
+        let file = |path: &str| path.split("::").next().unwrap_or_default().to_owned();
+        let named = text.split('`').filter(is_path).filter(|path| !path.contains('*')).map(file);
+        let named: BTreeSet<_> = named.collect();
+        assert!(named.len() > places, "{document} names {} places", named.len());
+        let missing: Vec<_> = named.into_iter().filter(|path| !root().join(path).exists()).collect();
+        fail_if_any(&format!("{document} names what does not exist"), &missing);
+    }
 }

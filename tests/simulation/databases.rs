@@ -11,6 +11,7 @@ use audit_service::{
     trail::{self, Trail},
 };
 use events::{OrderId, catalogue};
+use gateway_sim::Operation;
 use messaging::log::{Extent, Log, Unavailable};
 use order_service::{
     projection::change::Stage,
@@ -31,9 +32,13 @@ const ALL: i64 = 1_000;
 /// What was read.
 pub(crate) struct Databases {
     pub(crate) audit: AuditEvidence,
-    /// How far each order has come, by the process whose database says so.
-    shown: BTreeMap<String, BTreeMap<OrderId, Stage>>,
+    /// How far each order has come and what went back of its money, by the process whose database says so.
+    shown: BTreeMap<String, BTreeMap<OrderId, Shown>>,
 }
+
+/// How far an order has come, and how much of its money went back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shown(Stage, i64);
 
 /// What the broker holds, as it is now.
 #[derive(Clone)]
@@ -98,21 +103,21 @@ async fn read_trail(url: &str, source: Still) -> anyhow::Result<AuditEvidence> {
     Ok(evidence)
 }
 
-async fn read_orders(url: &str) -> anyhow::Result<BTreeMap<OrderId, Stage>> {
+async fn read_orders(url: &str) -> anyhow::Result<BTreeMap<OrderId, Shown>> {
     let orders = ReadModel::new(Store::open(url).await?).list(&Filter::default(), ALL).await?;
-    Ok(orders.into_iter().map(|order| (order.order_id, order.stage)).collect())
+    Ok(orders.into_iter().map(|order| (order.order_id, Shown(order.stage, order.refunded))).collect())
 }
 
 impl Databases {
     /// Where what callers are shown is not what the streams say.
     pub(crate) fn differences(&self, evidence: &Evidence) -> Vec<String> {
-        let expected = stages(evidence);
+        let expected = expected(evidence);
         let mut found = Vec::new();
         for (process, shown) in &self.shown {
-            let missing = expected.iter().filter(|(order, stage)| shown.get(*order) != Some(*stage));
-            found.extend(missing.map(|(order, stage)| {
+            let missing = expected.iter().filter(|(order, state)| shown.get(*order) != Some(*state));
+            found.extend(missing.map(|(order, state)| {
                 format!(
-                    "READ: {process} shows {:?} where the streams say {stage:?} [{order}]",
+                    "READ: {process} shows {:?} where streams and gateway say {state:?} [{order}]",
                     shown.get(order)
                 )
             }));
@@ -125,11 +130,11 @@ impl Databases {
     }
 }
 
-/// How far each order has come by what the streams say.
-fn stages(evidence: &Evidence) -> BTreeMap<OrderId, Stage> {
-    let mut stages = BTreeMap::new();
+/// How far each order has come by what the streams say, and what went back by what the gateway has booked.
+fn expected(evidence: &Evidence) -> BTreeMap<OrderId, Shown> {
+    let mut expected = BTreeMap::new();
     let mut reached = |order: OrderId, stage: Stage| {
-        let known = stages.entry(order).or_insert(stage);
+        let Shown(known, _) = expected.entry(order).or_insert(Shown(stage, 0));
         *known = (*known).max(stage);
     };
     for message in evidence.messages(catalogue::ORDERS.name) {
@@ -146,5 +151,10 @@ fn stages(evidence: &Evidence) -> BTreeMap<OrderId, Stage> {
             reached(reserved.order, Stage::AwaitingPayment);
         }
     }
-    stages
+    for entry in evidence.ledger.iter().filter(|entry| matches!(entry.operation, Operation::Refund { .. })) {
+        if let Some(Shown(_, refunded)) = entry.order_id.parse().ok().and_then(|id| expected.get_mut(&id)) {
+            *refunded += entry.amount;
+        }
+    }
+    expected
 }

@@ -1,6 +1,7 @@
 //! Makes trouble, as the plan has drawn it, and puts everything right again in the end.
 
 mod gateway;
+mod silence;
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -75,7 +76,7 @@ impl Nemesis {
 
     async fn make(&self, trouble: Trouble) {
         let world = &self.world;
-        if trouble == Trouble::GatewayOutage && world.bank.is_down() {
+        if [Trouble::GatewayOutage, Trouble::CrashLoop].contains(&trouble) && world.bank.is_down() {
             return;
         }
         world.trace.note("nemesis", "makes", 0, || format!("{trouble:?}"));
@@ -122,6 +123,9 @@ impl Nemesis {
             Trouble::Poison => self.poison.publish(world),
             Trouble::Operator => self.operator.see_to_one(world).await,
             Trouble::DamagedSnapshot => self.damage_snapshot().await,
+            Trouble::Silence => self.silence().await,
+            Trouble::Doze => self.doze().await,
+            Trouble::CrashLoop => self.crash_loop().await,
         }
     }
 

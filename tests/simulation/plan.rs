@@ -50,6 +50,12 @@ pub(crate) enum Trouble {
     Operator,
     /// A journal's newest snapshot is damaged, and its leader killed.
     DamagedSnapshot,
+    /// A service is away for longer than the broker remembers ids.
+    Silence,
+    /// A process is stopped for as long, and goes on.
+    Doze,
+    /// The payment service keeps dying while the gateway is down.
+    CrashLoop,
 }
 
 impl Trouble {
@@ -81,6 +87,23 @@ impl Trouble {
     /// Nothing but that, so that one sees who still asks it.
     const GATEWAY_ALONE: [Self; 1] = [Self::GatewayOutage];
 
+    /// What goes together with a service that is away: nothing that brings it back.
+    const SILENCE: [Self; 10] = [
+        Self::Silence,
+        Self::Doze,
+        Self::Outage,
+        Self::BrokerCrash,
+        Self::Noise,
+        Self::FullDisk,
+        Self::GatewayErrors,
+        Self::GatewayHangs,
+        Self::Poison,
+        Self::Operator,
+    ];
+
+    /// Deaths that are no payment's fault.
+    const CRASH_LOOP: [Self; 1] = [Self::CrashLoop];
+
     /// What a release does to payments at a gateway that hangs.
     const RELEASE_AT_HANGS: [Self; 2] = [Self::PaymentRestarts, Self::GatewayHangs];
 
@@ -91,6 +114,7 @@ impl Trouble {
             self,
             Self::Freeze
                 | Self::FreezeAtStep
+                | Self::Doze
                 | Self::Noise
                 | Self::Partition
                 | Self::Outage
@@ -130,9 +154,12 @@ impl Plan {
             _ if is_release => Trouble::RELEASE.to_vec(),
             0 => Trouble::GATEWAY_ALONE.to_vec(),
             1 => Trouble::RELEASE_AT_HANGS.to_vec(),
+            2 => Trouble::CRASH_LOOP.to_vec(),
+            3 | 4 => Trouble::SILENCE.into_iter().filter(|_| chance.hits(0.6)).filter(lawful).collect(),
             _ => Trouble::ALL.into_iter().filter(lawful).filter(|_| chance.hits(0.4)).collect(),
         };
-        let gives_up = !is_release && chance.hits(0.15);
+        let keeps_dying = troubles == Trouble::CRASH_LOOP;
+        let gives_up = !is_release && !keeps_dying && chance.hits(0.15);
         let skew = if chance.hits(0.3) { 120_000_000 } else { 0 };
         let deadline = if chance.hits(0.25) { chance.number(5..20) } else { 86_400 };
         Self {
@@ -145,6 +172,7 @@ impl Plan {
                 _ if is_release => 3,
                 // That of production.
                 true => RetryPolicy::default().max_attempts,
+                _ if keeps_dying => RetryPolicy::default().max_attempts,
                 // So many that no streak of bad luck is that long.
                 false => 40,
             },

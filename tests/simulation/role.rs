@@ -28,6 +28,11 @@ impl Role {
             Self::Audit => "audit-service",
         }
     }
+
+    /// Whether its processes keep a read model.
+    pub(crate) fn has_database(self) -> bool {
+        matches!(self, Self::Order | Self::Audit)
+    }
 }
 
 impl Seat {

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use messaging::{
-    headers::{COMMIT, CONTENT_TYPE, EPOCH, Headers, MSG_ID, POSITIONS, TRACEPARENT, TRACESTATE},
+    headers::{COMMIT, CONTENT_TYPE, EPOCH, Headers, MSG_ID, POSITIONS, PUT_BACK, TRACEPARENT, TRACESTATE},
     log::Message,
 };
 use serde_json::Value;
@@ -73,7 +73,8 @@ fn is_outcome(subject: &str) -> bool {
 
 /// The headers without one of them.
 pub(crate) fn without(headers: &Headers, name: &str) -> Headers {
-    const ALL: [&str; 7] = [MSG_ID, CONTENT_TYPE, EPOCH, COMMIT, POSITIONS, TRACEPARENT, TRACESTATE];
+    const ALL: [&str; 8] =
+        [MSG_ID, CONTENT_TYPE, EPOCH, COMMIT, POSITIONS, PUT_BACK, TRACEPARENT, TRACESTATE];
     let mut rest = Headers::new();
     for kept in ALL.into_iter().filter(|kept| *kept != name) {
         if let Some(value) = headers.get(kept) {

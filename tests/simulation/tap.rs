@@ -131,6 +131,7 @@ impl Log for Tap {
             return Ok(());
         }
         self.body.trace.sometimes("attempts are noted");
+        self.body.note("notes", || format!("{durable}:{sequence} {attempts:?}"));
         self.log.save_attempts(durable, sequence, attempts).await
     }
 

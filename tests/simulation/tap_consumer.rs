@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messaging::log::{Consumer, Delivery, Log, Stored, Unavailable};
+use messaging::log::{Consumer, Delivery, DeliveryInfo, Log, Unavailable};
 use testkit::simulated::SimLog;
 
 use crate::{sabotage::Guard, tap::Tap};
@@ -66,24 +66,8 @@ impl TapDelivery {
 }
 
 impl Delivery for TapDelivery {
-    fn message(&self) -> &Stored {
-        self.inner.message()
-    }
-
-    fn stream(&self) -> &str {
-        self.inner.stream()
-    }
-
-    fn deliveries(&self) -> u64 {
-        self.inner.deliveries()
-    }
-
-    fn is_first(&self) -> bool {
-        self.inner.is_first()
-    }
-
-    fn backlog(&self) -> u64 {
-        self.inner.backlog()
+    fn info(&self) -> &DeliveryInfo {
+        self.inner.info()
     }
 
     async fn ack(&self) -> Result<(), Unavailable> {

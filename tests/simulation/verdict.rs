@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use events::catalogue::{CONSUMERS, ConsumerDef, REDRIVES, STREAMS};
+use events::catalogue::{CONSUMERS, ConsumerDef, NOTIFICATIONS, PAYMENTS, REDRIVES, STREAMS};
 use inventory_service::domain::{self, Stock};
 use messaging::{
     dead_letter::{self, LetterBook, redrive::Redrive},
     topology::REDRIVE,
 };
 use orderfleet::verify::{
-    self, DeadLetter, Evidence, Expectations, ExpectedDeadLetters, Level, Recorded, Redriven, Standing,
-    StockEvidence, StreamEvidence,
+    self, AuditRow, BESIDE, Beside, DeadLetter, Evidence, Expectations, ExpectedDeadLetters, Level, Recorded,
+    Redriven, Standing, StockEvidence, StreamEvidence,
 };
 
 use crate::{
@@ -33,34 +33,29 @@ pub(crate) async fn judge(
     poison: &Poison,
     operator: &Operator,
 ) -> anyhow::Result<Vec<String>> {
-    let (healed, mut quiet) = (world.trace.elapsed(), false);
-    while !quiet && world.trace.elapsed() < healed + SETTLE {
+    let healed = world.trace.elapsed();
+    let waiting = loop {
         pass(Duration::from_secs(1)).await;
         if world.plan.gives_up {
             operator.put_back_exhausted(world).await;
         }
-        let settled = projected(world) && settled(world) && poison.is_noticed(world);
-        quiet = settled && verify::open(&streams(world)) == 0;
-    }
-    let mut evidence = streams(world);
-    let mut book = LetterBook::default();
-    for message in world.broker.messages(dead_letter::STREAM) {
-        book.read(&message, DeadLetter::of);
-    }
-    let mut mended = BTreeSet::new();
-    for message in world.broker.messages(REDRIVE) {
-        book.read_redrive(&message);
-        evidence.redriven.extend(Redriven::of(&message));
-        mended.extend(Redrive::of(&message).filter(|redrive| redrive.edited).map(|redrive| redrive.sequence));
-    }
-    evidence.dead_letters = DeadLetter::all(&book);
-    for consumer in CONSUMERS {
-        evidence.handled.insert(consumer.durable.to_owned(), world.last(REDRIVE));
-    }
+        let waiting = waiting(world, poison);
+        if waiting.is_empty() || world.trace.elapsed() >= healed + SETTLE {
+            break waiting;
+        }
+    };
+    let mut evidence = written(world);
+    let redrives = world.broker.messages(REDRIVE);
+    let edited = redrives.iter().filter_map(Redrive::of).filter(|redrive| redrive.edited);
+    let mended: BTreeSet<_> = edited.map(|redrive| redrive.sequence).collect();
     evidence.ledger = world.bank.ledger();
     evidence.stock = stock(world).await;
     let databases = databases::read(world)?;
     evidence.audit = databases.audit.clone();
+    for stream in BESIDE {
+        let rows: Vec<_> = world.broker.messages(stream).iter().map(AuditRow::of).collect();
+        evidence.beside.insert(stream.to_owned(), Beside { last: world.last(stream), rows });
+    }
     let expected = Expectations {
         complete: true,
         dead_letters: ExpectedDeadLetters::Of(expected(&evidence, poison, &mended)),
@@ -75,14 +70,43 @@ pub(crate) async fn judge(
     }
     violations.extend(databases.differences(&evidence));
     violations.extend(world.breaches());
-    if !quiet {
-        violations.push(format!("LIVE: something still waits {SETTLE:?} after all trouble is over"));
-    }
+    violations.extend(
+        waiting.into_iter().map(|what| format!("LIVE: {what}, {SETTLE:?} after all trouble is over")),
+    );
     violations.extend(repeated(&evidence));
+    violations.extend(uncompared(&evidence));
+    if tells_again(&evidence) {
+        world.trace.sometimes("an outcome is told again after its id is forgotten");
+    }
     Ok(violations)
 }
 
-/// What the streams hold, as evidence.
+/// Streams that the audit trail holds, and that nothing is compared with it of.
+fn uncompared(evidence: &Evidence) -> Vec<String> {
+    let Evidence { audit, streams, beside, .. } = evidence;
+    let held = audit.streams.keys();
+    let uncompared = held.filter(|stream| !streams.contains_key(*stream) && !beside.contains_key(*stream));
+    uncompared.map(|stream| format!("V5: the audit trail holds {stream}, which is not compared")).collect()
+}
+
+/// What the streams hold, and what became of dead letters, as evidence.
+fn written(world: &World) -> Evidence {
+    let mut evidence = streams(world);
+    let mut book = LetterBook::default();
+    for message in world.broker.messages(dead_letter::STREAM) {
+        book.read(&message, DeadLetter::of);
+    }
+    for message in world.broker.messages(REDRIVE) {
+        book.read_redrive(&message);
+        evidence.redriven.extend(Redriven::of(&message));
+    }
+    evidence.dead_letters = DeadLetter::all(&book);
+    for consumer in CONSUMERS {
+        evidence.handled.insert(consumer.durable.to_owned(), world.last(REDRIVE));
+    }
+    evidence
+}
+
 fn streams(world: &World) -> Evidence {
     let mut evidence = Evidence { as_of: world.broker.now(), ..Evidence::default() };
     for stream in STREAMS {
@@ -94,13 +118,27 @@ fn streams(world: &World) -> Evidence {
     evidence
 }
 
-/// Whether every message that was ever handed out is settled.
-fn settled(world: &World) -> bool {
-    let settled = |consumer: &ConsumerDef| {
+/// What is not at rest yet, in words.
+fn waiting(world: &World, poison: &Poison) -> Vec<String> {
+    let mut waiting = behind(world);
+    waiting.extend(unsettled(world));
+    if !poison.is_noticed(world) {
+        waiting.push("a journal has not noticed what is not part of it".to_owned());
+    }
+    let open = verify::open(&written(world));
+    if open > 0 {
+        waiting.push(format!("{open} things are owed to somebody"));
+    }
+    waiting
+}
+
+/// The consumers with messages that are not settled.
+fn unsettled(world: &World) -> impl Iterator<Item = String> {
+    CONSUMERS.iter().chain(&REDRIVES).filter_map(|consumer: &ConsumerDef| {
         let state = world.broker.consumer_state(consumer.durable);
-        state.pending == 0 && state.unacked.is_empty()
-    };
-    CONSUMERS.iter().chain(&REDRIVES).all(settled)
+        let settled = state.pending == 0 && state.unacked.is_empty();
+        (!settled).then(|| format!("{} has messages that are not settled", consumer.durable))
+    })
 }
 
 /// What the inventory's leader has in stock.
@@ -117,14 +155,14 @@ async fn stock(world: &World) -> Option<StockEvidence> {
     handles.first()?.read_at(look).await.ok()
 }
 
-/// Whether every read model holds what the streams hold.
-fn projected(world: &World) -> bool {
-    let behind = world.look(|process| {
+/// The read models that do not hold what the streams hold.
+fn behind(world: &World) -> Vec<String> {
+    world.look(|process| {
         let status = process.projector.as_ref()?.status();
         let lags = |(stream, applied): (&&'static str, &u64)| *applied < world.last(stream);
-        (status.applied.is_empty() || status.applied.iter().any(lags)).then_some(())
-    });
-    behind.is_empty()
+        let is_behind = status.applied.is_empty() || status.applied.iter().any(lags);
+        is_behind.then(|| format!("the read model of {} is behind: {status:?}", process.seat.name()))
+    })
 }
 
 /// The letters there should be: each poisonous message, unless somebody has seen to all that was parked of it, and
@@ -152,4 +190,11 @@ fn repeated(evidence: &Evidence) -> Vec<String> {
     letters.sort_unstable();
     let twice = letters.windows(2).filter(|pair| pair[0] == pair[1]);
     twice.map(|pair| format!("REDRIVE: letter {} was put back once and is there twice", pair[0])).collect()
+}
+
+/// Whether a worker's outcome is stored twice.
+fn tells_again(evidence: &Evidence) -> bool {
+    let mut told = BTreeSet::new();
+    let outcomes = [PAYMENTS, NOTIFICATIONS].map(|stream| evidence.messages(stream.name));
+    outcomes.into_iter().flatten().any(|outcome| !told.insert(outcome.id))
 }

@@ -77,6 +77,12 @@ pub const DEAD_LETTERS: StreamDef = StreamDef {
 /// The domain streams, in the order an order passes through them.
 pub const STREAMS: [StreamDef; 5] = [REQUESTS, ORDERS, INVENTORY, PAYMENTS, NOTIFICATIONS];
 
+/// The stream of what operators put back, one subject per consumer: what stands there are messages of other streams.
+pub const REDRIVE: &str = "REDRIVE";
+
+/// The stream of what the broker itself reports of consumers. Its bodies are no envelopes.
+pub const ADVISORIES: &str = "ADVISORIES";
+
 /// The version of the journals' control messages (`orders.control`, `inventory.control`).
 pub const CONTROL_VERSION: u32 = 1;
 
@@ -121,7 +127,7 @@ pub const REDRIVE_SUFFIX: &str = "-redrive";
 macro_rules! redrive {
     ($of:literal) => {
         ConsumerDef {
-            stream: "REDRIVE",
+            stream: REDRIVE,
             durable: concat!($of, "-redrive"),
             subjects: &[concat!("redrive.", $of)],
         }
@@ -149,7 +155,7 @@ pub const REDRIVES: [ConsumerDef; 4] = [
 macro_rules! advisories {
     ($durable:literal, $($of:literal),+) => {
         ConsumerDef {
-            stream: "ADVISORIES",
+            stream: ADVISORIES,
             durable: $durable,
             subjects: &[$(
                 concat!("$JS.EVENT.ADVISORY.CONSUMER.*.*.", $of),

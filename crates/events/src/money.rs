@@ -14,6 +14,19 @@ impl Currency {
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("???")
     }
+
+    /// How many digits of an amount in minor units stand after the decimal point: the exponent of ISO 4217.
+    #[must_use]
+    pub fn minor_digits(&self) -> u32 {
+        let code = self.code();
+        if WHOLE.contains(&code) {
+            0
+        } else if THOUSANDTHS.contains(&code) {
+            3
+        } else {
+            2
+        }
+    }
 }
 
 /// The active codes of ISO 4217, without funds, metals and test codes; sorted for binary search.
@@ -30,6 +43,13 @@ const CODES: &[&str] = &[
     "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XCG", "XOF",
     "XPF", "YER", "ZAR", "ZMW", "ZWG",
 ];
+/// Those of them without a minor unit.
+const WHOLE: &[&str] = &[
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF",
+    "XPF",
+];
+/// Those of them whose minor unit is a thousandth.
+const THOUSANDTHS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
 /// The text is not the code of a currency in circulation.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +109,7 @@ impl fmt::Display for Money {
 
 #[cfg(test)]
 mod tests {
-    use super::{CODES, Currency, Money};
+    use super::{CODES, Currency, Money, THOUSANDTHS, WHOLE};
 
     #[test]
     fn codes_are_sorted_so_that_the_search_finds_them() {
@@ -100,6 +120,14 @@ mod tests {
                 Some(*code)
             );
         }
+    }
+
+    #[test]
+    fn every_currency_with_another_unit_than_a_hundredth_is_a_currency() {
+        let digits = |code: &&str| code.parse::<Currency>().ok().map(|currency| currency.minor_digits());
+        assert!(WHOLE.iter().all(|code| CODES.contains(code) && digits(code) == Some(0)));
+        assert!(THOUSANDTHS.iter().all(|code| CODES.contains(code) && digits(code) == Some(3)));
+        assert_eq!(digits(&"EUR"), Some(2));
     }
 
     #[test]

@@ -30,6 +30,18 @@ pub enum Template {
     OrderRefunded,
 }
 
+impl Template {
+    /// The spelling in events, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderConfirmed => "order_confirmed",
+            Self::OrderCancelled => "order_cancelled",
+            Self::OrderRefunded => "order_refunded",
+        }
+    }
+}
+
 /// The channel took the message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotificationSent {
@@ -63,3 +75,15 @@ pub struct NotificationFailed {
     pub error: String,
 }
 event_data!(NotificationFailed, "notifications.failed", v 1, order_id);
+
+#[cfg(test)]
+mod tests {
+    use super::Template;
+
+    #[test]
+    fn templates_are_spelt_as_in_events() {
+        for template in [Template::OrderConfirmed, Template::OrderCancelled, Template::OrderRefunded] {
+            assert_eq!(serde_json::json!(template), template.as_str());
+        }
+    }
+}

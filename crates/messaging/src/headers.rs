@@ -26,6 +26,11 @@ pub const EPOCH: &str = "Fleet-Epoch";
 pub const COMMIT: &str = "Fleet-Commit";
 /// The inputs consumed so far, on the last message of a journal commit: `REQUESTS=12,PAYMENTS=7`.
 pub const POSITIONS: &str = "Fleet-Positions";
+/// There, whatever it says, on an event of a journal that follows from an input that was put back.
+pub const PUT_BACK: &str = "Fleet-Put-Back";
+
+/// Longest text kept in a header.
+const MAX_TEXT: usize = 8 * 1024;
 
 /// The headers of one message.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -70,4 +75,13 @@ impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
+}
+
+/// What may stand in a header: no line ends, not endless.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if let Some((end, _)) = line.char_indices().find(|(index, _)| *index >= MAX_TEXT) {
+        line.truncate(end);
+    }
+    line
 }

@@ -14,6 +14,7 @@
 //! | [`trace`] | trace context in and out of headers |
 //! | [`clock`] | the time of day, as an input |
 //! | [`metrics`] | every metric of this crate |
+//! | [`error_chain()`] | an error and what caused it, in one line |
 //!
 //! This crate matches on no event but those about its own dead letters, and decides nothing about orders.
 //! It is the only one that names the broker's client.
@@ -21,6 +22,7 @@
 pub mod clock;
 pub mod commit;
 pub mod dead_letter;
+mod error_chain;
 pub mod headers;
 pub mod jetstream;
 pub mod journal;
@@ -30,3 +32,5 @@ pub mod permissions;
 pub mod topology;
 pub mod trace;
 pub mod worker;
+
+pub use error_chain::error_chain;

@@ -6,6 +6,7 @@
 //! stored all the same.
 
 mod attempts;
+pub(crate) mod patience;
 
 use std::{future::Future, time::Duration};
 
@@ -236,23 +237,51 @@ pub trait Consumer: Send + 'static {
     fn leave(self) -> impl Future<Output = Vec<Self::Delivery>> + Send;
 }
 
-/// A message handed to a worker, to be settled exactly once.
-pub trait Delivery: Send + Sync + 'static {
+/// What is known of a message handed to a worker.
+#[derive(Debug, Clone)]
+pub struct DeliveryInfo {
     /// The message.
-    fn message(&self) -> &Stored;
-
+    pub message: Stored,
     /// The stream it stands in.
-    fn stream(&self) -> &str;
-
+    pub stream: String,
     /// How often it was handed out, this time included: 1 the first time.
-    fn deliveries(&self) -> u64;
-
+    pub deliveries: u64,
     /// Whether it was certainly never handed out before. A broker that is killed forgets the last moments of
     /// what it handed out and of what was settled, so that a count of 1 alone does not say so.
-    fn is_first(&self) -> bool;
-
+    pub is_first: bool,
     /// How many more messages wait for this consumer.
-    fn backlog(&self) -> u64;
+    pub backlog: u64,
+}
+
+/// A message handed to a worker, to be settled exactly once.
+pub trait Delivery: Send + Sync + 'static {
+    /// What is known of it.
+    fn info(&self) -> &DeliveryInfo;
+
+    /// The message.
+    fn message(&self) -> &Stored {
+        &self.info().message
+    }
+
+    /// The stream it stands in.
+    fn stream(&self) -> &str {
+        &self.info().stream
+    }
+
+    /// See [`DeliveryInfo::deliveries`].
+    fn deliveries(&self) -> u64 {
+        self.info().deliveries
+    }
+
+    /// See [`DeliveryInfo::is_first`].
+    fn is_first(&self) -> bool {
+        self.info().is_first
+    }
+
+    /// See [`DeliveryInfo::backlog`].
+    fn backlog(&self) -> u64 {
+        self.info().backlog
+    }
 
     /// Done: never hand it out again.
     ///

@@ -88,7 +88,7 @@ pub fn current() -> TraceContext {
 
 /// The context of a tracing span; without a trace when nothing gives spans ids.
 #[must_use]
-pub fn of_span(span: &Span) -> TraceContext {
+pub(crate) fn of_span(span: &Span) -> TraceContext {
     let context = span.context();
     let span = context.span();
     let span = span.span_context();
@@ -103,12 +103,12 @@ pub fn of_span(span: &Span) -> TraceContext {
 
 /// The context a stored message carries; its envelope's trace when the header is missing.
 #[must_use]
-pub fn of_message(message: &Stored, envelope_trace: TraceId) -> TraceContext {
+pub(crate) fn of_message(message: &Stored, envelope_trace: TraceId) -> TraceContext {
     TraceContext::from_headers(&message.headers).unwrap_or_else(|| TraceContext::unsampled(envelope_trace))
 }
 
 /// Makes `span` a child of the context and links it to it, before it is entered.
-pub fn adopt(span: &Span, parent: &TraceContext) {
+pub(crate) fn adopt(span: &Span, parent: &TraceContext) {
     let remote = parent.remote();
     let creator = remote.span().span_context().clone();
     // It fails only when the span is disabled or no tracer is installed; then there is nothing to join.
@@ -119,7 +119,7 @@ pub fn adopt(span: &Span, parent: &TraceContext) {
 
 /// The context that messages caused by `span` should carry: the span's own if somebody records it.
 #[must_use]
-pub fn continue_in(span: &Span, parent: &TraceContext) -> TraceContext {
+pub(crate) fn continue_in(span: &Span, parent: &TraceContext) -> TraceContext {
     let own = if parent.sampled { of_span(span) } else { TraceContext::default() };
     if own.trace_id == parent.trace_id { own } else { parent.clone() }
 }

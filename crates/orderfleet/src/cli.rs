@@ -27,6 +27,7 @@ Examples:
   cargo fleet verify                         prove that nothing was lost, charged twice or sold twice
   cargo fleet order stuck                    orders that wait for too long, and for what
   cargo fleet dlq list                       messages that could not be handled
+  cargo fleet backup /backups/today          everything the broker holds
   cargo fleet help dlq                       all about one command
 
 Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 interrupted.";

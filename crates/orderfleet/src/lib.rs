@@ -7,6 +7,7 @@
 //! - [`verify`]: the verdict on a fleet.
 //! - `ui`: the one place that prints.
 
+mod backup;
 mod broker;
 pub mod cli;
 pub mod client;
@@ -15,6 +16,7 @@ pub mod fleet;
 mod interrupt;
 pub mod load;
 mod log_line;
+mod slow;
 mod ui;
 pub mod verify;
 

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Display,
+    future::Future,
     io::{self, ErrorKind, Write},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -12,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::Color;
+use crate::{cli::Color, slow::unless_quick};
 
 const SPINNER_TICK: Duration = Duration::from_millis(100);
 const BAR: &str = "{spinner:.cyan} {msg} {wide_bar:.cyan/dim} {human_pos}/{human_len} {per_sec} {eta:.dim}";
@@ -77,10 +78,34 @@ impl Ui {
     /// Shows that something has begun and goes on until the next step or [`Ui::done`]: a spinner on a terminal, else a
     /// line on stderr.
     pub fn step(&self, text: impl Display) {
+        if !self.spin(&text) {
+            self.note(text);
+        }
+    }
+
+    /// Does something that is quick as a rule, and is no part of a step. When it is not, a terminal shows to people what
+    /// is waited for meanwhile.
+    pub async fn patiently<T>(&self, whom: impl Display, work: impl Future<Output = T>) -> T {
+        let mut shown = None;
+        let slow = || {
+            self.waiting_for(whom);
+            shown = Some(Shown(self));
+        };
+        unless_quick(work, slow).await
+    }
+
+    /// Shows on a terminal, to people, what is waited for until the next step or [`Ui::done`].
+    pub fn waiting_for(&self, whom: impl Display) {
+        if !self.json {
+            self.spin(format_args!("waiting for {whom}"));
+        }
+    }
+
+    /// A spinner in the place of the present one; false where there is no terminal.
+    fn spin(&self, text: impl Display) -> bool {
         let spinner = ProgressBar::new_spinner().with_message(text.to_string());
         if spinner.is_hidden() {
-            self.note(text);
-            return;
+            return false;
         }
         // A template that does not parse leaves the default one.
         if let Ok(template) = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed:.dim}") {
@@ -88,6 +113,7 @@ impl Ui {
         }
         spinner.enable_steady_tick(SPINNER_TICK);
         self.replace_spinner(Some(spinner));
+        true
     }
 
     /// Says how far the present step has come; shown on a terminal only.
@@ -168,6 +194,15 @@ impl Ui {
         if let Some(before) = before {
             before.finish_and_clear();
         }
+    }
+}
+
+/// What is shown while somebody is waited for, or until nobody waits any more.
+struct Shown<'a>(&'a Ui);
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        self.0.done();
     }
 }
 

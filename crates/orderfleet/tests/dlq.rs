@@ -60,6 +60,25 @@ async fn whoever_does_not_say_which_or_that_they_are_sure_is_taught() {
 }
 
 #[tokio::test]
+async fn a_mistyped_cause_is_wrong_usage_and_a_right_one_without_letters_is_not() {
+    let desk = Desk::with_letters(1).await;
+    let discard = ["discard", "--yes", "--reason", "no matter"];
+    for command in [&["list"][..], &["group"], &["redrive", "--yes"], &["redrive", "--dry-run"], &discard] {
+        let slip = desk.dlq(&[command, &["--cause", "exausted"]].concat()).await;
+        assert_eq!(slip.code, 2, "{command:?}: {}", slip.said);
+        assert!(slip.said.contains("there are crashed, exhausted, foreign,"), "{command:?}: {}", slip.said);
+        let none = desk.dlq(&[command, &["--cause", "panicked"]].concat()).await;
+        assert_eq!(none.code, 0, "{command:?}: {}", none.said);
+    }
+    let slip = desk.dlq(&["redrive", "--service", "payments-service", "--yes"]).await;
+    assert!(slip.code == 2 && slip.said.contains("payment-service"), "{}", slip.said);
+    let none = desk.for_people(&["redrive", "--service", "order-service", "--yes"]).await;
+    let told = "there is nothing to put back: no open letter fits";
+    assert!(none.code == 0 && none.said.contains(told), "{}", none.said);
+    assert_eq!((desk.last("REDRIVE").await, desk.last("DEAD_LETTERS").await), (0, 1), "nothing was changed");
+}
+
+#[tokio::test]
 async fn what_is_put_back_is_handled_told_and_not_chosen_again() {
     let desk = Desk::with_letters(3).await;
     let _worker = desk.worker(&[]);
@@ -104,6 +123,39 @@ async fn a_canary_that_fails_stops_the_others() {
     assert_eq!(open.objects[3]["original"]["stream"], "REDRIVE");
     let rest = desk.dlq(&["redrive", "--all", "--yes", "--canary", "2"]).await;
     assert_eq!((rest.code, rest.actions("handled").len()), (0, 4), "{}", rest.said);
+}
+
+#[tokio::test]
+async fn what_came_back_from_a_journal_goes_back_as_the_letter_it_came_back_as() {
+    let desk = Desk::with_letters(0).await;
+    desk.park("ORDERS", "REQUESTS", "undecodable", "no event").await;
+    assert_eq!(desk.dlq(&["redrive", "--id", "1", "--yes", "--no-wait"]).await.code, 0);
+    let back = desk.park_again("ORDERS", 1).await.to_string();
+    // A journal passes over what it has given up under another name.
+    desk.reach("ORDERS", 2).await;
+    for words in [&["--yes"][..], &["--yes", "--no-wait"], &["--dry-run"]] {
+        let again = desk.dlq(&[&["redrive", "--id", "1", "--again"], words].concat()).await;
+        assert_eq!((again.code, again.actions("refused")), (1, vec!["1".to_owned()]), "{}", again.said);
+        assert_eq!(again.values("new_letter"), [back.as_str()]);
+        assert!(again.said.contains(&format!("it came back as letter {back}")), "{}", again.said);
+    }
+    assert_eq!(desk.last("REDRIVE").await, 1, "nothing was put back");
+    let newest = desk.dlq(&["redrive", "--id", &back, "--yes"]).await;
+    assert_eq!((newest.code, newest.actions("handled")), (0, vec![back]), "{}", newest.said);
+}
+
+#[tokio::test]
+async fn what_comes_back_while_it_is_put_back_again_is_not_told_as_handled() {
+    let desk = Desk::with_letters(0).await;
+    desk.park("ORDERS", "REQUESTS", "undecodable", "no event").await;
+    assert_eq!(desk.dlq(&["redrive", "--id", "1", "--yes", "--no-wait"]).await.code, 0);
+    let again = desk.start(&["redrive", "--id", "1", "--yes", "--again"]);
+    eventually(SOON, "it is put back again", async || (desk.last("REDRIVE").await == 2).then_some(())).await;
+    let back = desk.park_again("ORDERS", 1).await.to_string();
+    desk.reach("ORDERS", 2).await;
+    let told = Desk::finished(again).await;
+    assert_eq!((told.code, told.actions("failed_again")), (1, vec!["1".to_owned()]), "{}", told.said);
+    assert_eq!(told.objects.last().map(|last| last["new_letter"].to_string()), Some(back));
 }
 
 #[tokio::test]

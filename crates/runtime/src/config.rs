@@ -8,7 +8,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 /// Configuration of the process itself; flattened beside the service's own.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Process")]
-pub struct ProcessConfig {
+pub(crate) struct ProcessConfig {
     /// Address of the HTTP listener: the service's API, /health, /ready and /metrics. Port 0 takes any free port.
     #[arg(long, env = "LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
     pub(crate) listen: SocketAddr,

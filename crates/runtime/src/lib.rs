@@ -46,7 +46,7 @@ mod tasks;
 mod telemetry;
 
 pub use clock::{Clock, ManualClock};
-pub use config::{ConfigError, ProcessConfig};
+pub use config::ConfigError;
 pub use health::{Heartbeat, ReadinessCheck};
 pub use host::host_name;
 pub use http_client::{AuthoritiesError, http_client, http_client_trusting, trusts_anybody};

@@ -1,11 +1,19 @@
 //! Every metric of this crate: names, labels and meaning. Also the buckets all services share.
 
-use prometheus::{HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry};
+use std::sync::Arc;
 
-use crate::process_metrics::ProcessCollector;
+use prometheus::{
+    HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, Registry,
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+
+use crate::{health::Health, process_metrics::ProcessCollector};
 
 /// Constant 1; its label `version` says what is running.
 const BUILD_INFO: &str = "build_info";
+/// 1 while a condition of readiness holds, else 0, by `check`; `/ready` answers 503 while one does not.
+const READINESS: &str = "readiness_check";
 /// Seconds from a request's head to its response's head, by `method`, `route` (the template, never the path) and
 /// `status`. Status 499 means that the caller went away first.
 const HTTP_DURATION: &str = "http_server_request_duration_seconds";
@@ -26,8 +34,13 @@ pub(crate) struct HttpMetrics {
 }
 
 /// Registers the metrics every process has.
-pub(crate) fn register(registry: &Registry, version: &str) -> Result<HttpMetrics, prometheus::Error> {
+pub(crate) fn register(
+    registry: &Registry,
+    version: &str,
+    health: &Arc<Health>,
+) -> Result<HttpMetrics, prometheus::Error> {
     registry.register(Box::new(ProcessCollector::new()?))?;
+    registry.register(Box::new(ReadinessCollector::new(health)?))?;
     let build_info = IntGaugeVec::new(Opts::new(BUILD_INFO, "What is running: always 1"), &["version"])?;
     build_info.with_label_values(&[version]).set(1);
     registry.register(Box::new(build_info))?;
@@ -40,9 +53,53 @@ pub(crate) fn register(registry: &Registry, version: &str) -> Result<HttpMetrics
     Ok(HttpMetrics { duration, active })
 }
 
+/// Reads the readiness checks when asked for them.
+struct ReadinessCollector {
+    gauge: IntGaugeVec,
+    health: Arc<Health>,
+}
+
+impl ReadinessCollector {
+    fn new(health: &Arc<Health>) -> Result<Self, prometheus::Error> {
+        let gauge =
+            IntGaugeVec::new(Opts::new(READINESS, "1 while this condition holds, else 0"), &["check"])?;
+        Ok(Self { gauge, health: Arc::clone(health) })
+    }
+}
+
+impl Collector for ReadinessCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.gauge.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        for check in self.health.checks() {
+            self.gauge.with_label_values(&[check.name]).set(i64::from(check.ready));
+        }
+        self.gauge.collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn readiness_is_told_as_it_is_when_asked() -> Result<(), prometheus::Error> {
+        let health = Arc::new(Health::new());
+        let collector = ReadinessCollector::new(&health)?;
+        let broker = health.check("broker");
+        let told = || {
+            collector.collect();
+            collector.gauge.with_label_values(&["broker"]).get()
+        };
+        assert_eq!(told(), 0);
+        broker.ready();
+        assert_eq!(told(), 1);
+        broker.not_ready("disconnected");
+        assert_eq!(told(), 0);
+        Ok(())
+    }
 
     #[test]
     fn buckets_rise_from_half_a_millisecond_to_ten_seconds() {

@@ -57,7 +57,7 @@ impl Problem {
     }
 
     /// 400: the request cannot be understood.
-    pub fn bad_request(detail: impl Into<String>) -> Problem {
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::BAD_REQUEST, "Bad request").with_detail(detail)
     }
 
@@ -67,12 +67,12 @@ impl Problem {
     }
 
     /// 405: the thing exists, but not for this method.
-    pub fn method_not_allowed(detail: impl Into<String>) -> Problem {
+    pub(crate) fn method_not_allowed(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").with_detail(detail)
     }
 
     /// 408: the caller took too long to send its request.
-    pub fn request_timeout(detail: impl Into<String>) -> Problem {
+    pub(crate) fn request_timeout(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::REQUEST_TIMEOUT, "Request timeout").with_detail(detail)
     }
 
@@ -82,17 +82,17 @@ impl Problem {
     }
 
     /// 413: the body is too large.
-    pub fn payload_too_large(detail: impl Into<String>) -> Problem {
+    pub(crate) fn payload_too_large(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large").with_detail(detail)
     }
 
     /// 415: the body is of the wrong kind.
-    pub fn unsupported_media_type(detail: impl Into<String>) -> Problem {
+    pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type").with_detail(detail)
     }
 
     /// 422: the request is well formed, but its content is not acceptable.
-    pub fn unprocessable(detail: impl Into<String>) -> Problem {
+    pub(crate) fn unprocessable(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable content").with_detail(detail)
     }
 

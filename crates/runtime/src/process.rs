@@ -44,7 +44,8 @@ impl Process {
         clock: Clock,
     ) -> Result<Process, prometheus::Error> {
         let registry = Registry::new();
-        let http_metrics = crate::metrics::register(&registry, version)?;
+        let health = Arc::new(Health::new());
+        let http_metrics = crate::metrics::register(&registry, version, &health)?;
         let shutdown = Shutdown::default();
         let inner = Inner {
             name,
@@ -55,7 +56,7 @@ impl Process {
             http_tasks: Tasks::new(shutdown.clone()),
             http_stop: CancellationToken::new(),
             shutdown,
-            health: Arc::new(Health::new()),
+            health,
             clock,
         };
         Ok(Process { inner: Arc::new(inner) })

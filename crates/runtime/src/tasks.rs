@@ -62,14 +62,6 @@ impl Tasks {
         self.supervise(name, Lifetime::WholeProcess, task);
     }
 
-    /// Spawns a task that may end at any time. Returning an error or panicking is a failure of the process.
-    pub fn spawn_finite<F>(&self, name: &'static str, task: F)
-    where
-        F: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        self.supervise(name, Lifetime::Finite, task);
-    }
-
     /// Spawns a loop that has nothing to finish: it is dropped where it stands when [`Shutdown::soft`] is cancelled. It
     /// may end before. Panicking is a failure of the process.
     pub fn spawn_until_stop<F>(&self, name: &'static str, task: F)
@@ -77,7 +69,7 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let stop = self.shared.shutdown.soft().clone();
-        self.spawn_finite(name, async move {
+        self.supervise(name, Lifetime::Finite, async move {
             stop.run_until_cancelled(task).await;
             Ok(())
         });

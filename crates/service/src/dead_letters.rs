@@ -13,7 +13,7 @@ use events::{
 };
 use messaging::{
     clock::Clock,
-    dead_letter::{Letter, LetterBook, STREAM, State},
+    dead_letter::{self, Letter, LetterBook, STREAM, State},
     jetstream::JetStream,
     log::{Log, Reader},
     topology::REDRIVE,
@@ -73,7 +73,7 @@ impl Follower {
 
     /// Reads, and tells, for ever. While the broker is away the gauges stay as they are, but for the age.
     pub(crate) async fn run(mut self) {
-        let own = format!("dead_letters.{}", self.service);
+        let own = dead_letter::subject(self.service);
         let subjects = [own.as_str(), LetterRedriven::TYPE, LetterDiscarded::TYPE];
         let mut letters = self.log.read(STREAM, &subjects, 0);
         let mut redrives = self.log.read(REDRIVE, &[], 0);

@@ -40,8 +40,10 @@ pub struct Requests {
 /// What a caller should do about a request that may not be stored.
 #[derive(Debug, Clone, Copy)]
 pub enum Repeat<'a> {
-    /// Send it again: the key makes it the same request.
+    /// Send it again, whenever: the key makes it the same request.
     SameKey,
+    /// Send it again within so long: until then the key makes it the same request.
+    SameKeyWithin(Duration),
     /// Look at this path before sending it again, which would be another request.
     LookFirst(&'a str),
     /// Send it again: that does no harm.
@@ -109,7 +111,7 @@ fn unavailable(why: &str) -> CommitError {
 #[must_use]
 pub fn not_stored(error: &CommitError, repeat: Repeat<'_>) -> Problem {
     let again = match repeat {
-        Repeat::SameKey => "send it again with the same Idempotency-Key",
+        Repeat::SameKey | Repeat::SameKeyWithin(_) => "send it again with the same Idempotency-Key",
         Repeat::LookFirst(_) | Repeat::Harmless => "send it again",
     };
     match error {
@@ -136,6 +138,14 @@ pub fn not_stored(error: &CommitError, repeat: Repeat<'_>) -> Problem {
 fn unknown_fate(repeat: Repeat<'_>) -> Cow<'static, str> {
     match repeat {
         Repeat::SameKey => "send it again with the same Idempotency-Key, which cannot do it twice".into(),
+        Repeat::SameKeyWithin(memory) => {
+            let seconds = memory.as_secs();
+            format!(
+                "send it again with the same Idempotency-Key, which cannot do it twice within {seconds} s of the first \
+                 time"
+            )
+            .into()
+        }
         Repeat::LookFirst(path) => {
             format!("look at {path} before sending it again, and use an Idempotency-Key next time").into()
         }
@@ -150,11 +160,14 @@ mod tests {
     #[test]
     fn callers_are_told_what_to_do_by_what_is_known() {
         let unknown = unavailable("no answer in time");
+        let within = Repeat::SameKeyWithin(Duration::from_secs(86_400));
         for (error, repeat, status, told) in [
             (&CommitError::Overloaded, Repeat::SameKey, 503, "was not taken; send it again with the same"),
             (&CommitError::Overloaded, Repeat::LookFirst("/orders/7"), 503, "was not taken; send it again"),
             (&CommitError::Full, Repeat::Harmless, 503, "no room to store the request; send it again"),
             (&unknown, Repeat::SameKey, 503, "may or may not be accepted; send it again with the same"),
+            (&unknown, within, 503, "cannot do it twice within 86400 s of the first time"),
+            (&CommitError::Full, within, 503, "no room to store the request; send it again with the same"),
             (&unknown, Repeat::LookFirst("/orders/7"), 503, "accepted; look at /orders/7 before"),
             (&unknown, Repeat::Harmless, 503, "may or may not be accepted; send it again"),
             (&CommitError::Refused("secret".to_owned()), Repeat::Harmless, 500, "on our side"),

@@ -3,6 +3,8 @@
 //! What fails here is the test's set-up, so everything panics with the reason instead of returning errors.
 #![expect(clippy::expect_used, reason = "a failed setup fails the test")]
 
+pub mod golden;
+
 use std::{
     borrow::Cow,
     sync::atomic::{AtomicU64, Ordering},

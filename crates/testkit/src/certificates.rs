@@ -1,4 +1,5 @@
 //! Certificates for a test, from an authority that exists only in it.
+#![expect(clippy::expect_used, reason = "a failed setup fails the test")]
 
 use std::{
     fs,

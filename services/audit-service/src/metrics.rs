@@ -2,6 +2,8 @@
 
 use prometheus::{IntCounterVec, Opts, Registry};
 
+use crate::projection::STREAMS;
+
 /// Sequences that were gone before they could be written to the trail, by `stream`.
 const MISSING: &str = "audit_missing_messages_total";
 /// Messages written to the trail as they are because their body is no envelope, by `stream`.
@@ -23,6 +25,10 @@ impl Metrics {
         let counter = |name: &str, help: &str| {
             let counter = IntCounterVec::new(Opts::new(name, help), &["stream"])?;
             registry.register(Box::new(counter.clone()))?;
+            // As 0 before anything happens: of a counter that is born with its first event, no increase is seen.
+            for stream in STREAMS {
+                counter.with_label_values(&[stream]);
+            }
             Ok::<_, prometheus::Error>(counter)
         };
         Ok(Self {

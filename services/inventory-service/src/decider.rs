@@ -93,6 +93,6 @@ impl Decider for InventoryDecider {
     }
 
     fn evolve(&self, stock: &mut Stock, event: &InventoryEvent, meta: &Meta) {
-        stock.apply(event, meta.at, self.windows);
+        stock.apply(event, meta.at, meta.put_back, self.windows);
     }
 }

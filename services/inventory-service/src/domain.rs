@@ -37,10 +37,10 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Two minutes for orders, whose journal does not repeat itself; ten for adjustments, which
-    /// callers do repeat.
+    /// Two minutes for orders, whose journal does not repeat itself; a day for adjustments, which callers do repeat,
+    /// perhaps only after an outage.
     pub const DEFAULT: Self =
-        Self { orders: Duration::from_secs(2 * 60), adjustments: Duration::from_secs(10 * 60) };
+        Self { orders: Duration::from_secs(2 * 60), adjustments: Duration::from_secs(24 * 3_600) };
 }
 
 /// For how long an order is remembered, beyond the others, that was cancelled before its pieces were asked for: longer
@@ -111,7 +111,8 @@ pub struct Stock {
     /// The latest event time seen.
     latest: Timestamp,
     /// That of the adjustments alone. Orders and requests are read from two streams, of which one may be far
-    /// behind: how long ago an adjustment was asked for is told by the requests, and by nothing else.
+    /// behind: how long ago an adjustment was asked for is told by the requests, and by nothing else. What was put back
+    /// is read beside them.
     #[serde(default)]
     asked: Timestamp,
 }
@@ -250,9 +251,12 @@ impl Stock {
 
 /// The fold.
 impl Stock {
-    /// Takes in an event of the journal that happened at `at`.
-    pub fn apply(&mut self, event: &InventoryEvent, at: Timestamp, windows: Windows) {
+    /// Takes in an event of the journal that happened at `at`; `put_back` if it follows from a message that was.
+    pub fn apply(&mut self, event: &InventoryEvent, at: Timestamp, put_back: bool, windows: Windows) {
         self.latest = self.latest.max(at);
+        if !put_back && is_about_an_adjustment(event) {
+            self.asked = self.asked.max(at);
+        }
         match event {
             InventoryEvent::Reserved(reserved) => self.reserve(reserved),
             InventoryEvent::Rejected(rejected) => {
@@ -266,12 +270,12 @@ impl Stock {
                 self.levels.entry(adjusted.sku.clone()).or_default().on_hand = adjusted.on_hand;
                 let made = Adjustment::Made { delta: adjusted.delta, on_hand: adjusted.on_hand };
                 self.tally.adjusted += 1;
-                self.remember(adjusted.adjustment_id, made, at);
+                self.remember(adjusted.adjustment_id, made);
             }
             InventoryEvent::AdjustRefused(refused) => {
                 self.tally.adjust_refused += 1;
                 let outcome = Adjustment::Refused { on_hand: refused.on_hand, reserved: refused.reserved };
-                self.remember(refused.adjustment_id, outcome, at);
+                self.remember(refused.adjustment_id, outcome);
             }
         }
         self.settled.forget(self.latest, windows.orders);
@@ -280,8 +284,7 @@ impl Stock {
 
     /// From the later of when it was asked for and, as far as is known, when it was decided: its caller may have
     /// waited for the outcome until now.
-    fn remember(&mut self, adjustment: Uuid, outcome: Adjustment, at: Timestamp) {
-        self.asked = self.asked.max(at);
+    fn remember(&mut self, adjustment: Uuid, outcome: Adjustment) {
         self.adjustments.insert(adjustment, outcome, self.latest);
     }
 
@@ -318,6 +321,14 @@ impl Stock {
     fn settle(&mut self, order: OrderId, outcome: Settled, at: Timestamp) {
         self.open.remove(&order);
         self.settled.insert(order, outcome, at);
+    }
+}
+
+fn is_about_an_adjustment(event: &InventoryEvent) -> bool {
+    match event {
+        InventoryEvent::Adjusted(_) | InventoryEvent::AdjustRefused(_) => true,
+        InventoryEvent::Reserved(_) | InventoryEvent::Rejected(_) => false,
+        InventoryEvent::Committed(_) | InventoryEvent::Released(_) => false,
     }
 }
 

@@ -18,6 +18,7 @@
 //! | [`reader`] | looks at the stock as the journal has it |
 //! | [`http`] | the stock API |
 //! | [`metrics`] | every metric of this service |
+//! | [`stock_metrics`] | keeps them as the stock is |
 
 pub mod config;
 pub mod decider;
@@ -25,6 +26,7 @@ pub mod domain;
 mod http;
 pub mod metrics;
 pub mod reader;
+mod stock_metrics;
 
 use std::net::SocketAddr;
 
@@ -57,11 +59,12 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
 pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAddr> {
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
-    let journal = service.journal(INVENTORY, InventoryDecider::new(config.windows()), config.journal)?;
+    let windows = config.windows();
+    let journal = service.journal(INVENTORY, InventoryDecider::new(windows), config.journal)?;
     let requests = service.requests();
 
-    process.tasks().spawn_until_stop("stock-metrics", metrics::follow(journal.clone(), metrics));
+    process.tasks().spawn_until_stop("stock-metrics", stock_metrics::follow(journal.clone(), metrics));
 
     let stock = StockReader::new(journal, service.log.clone());
-    process.serve(http::router(Api { stock, requests })).await
+    process.serve(http::router(Api { stock, requests, memory: windows.adjustments })).await
 }

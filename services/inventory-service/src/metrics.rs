@@ -1,12 +1,8 @@
 //! Every metric of this service: names, labels and meaning. None is by SKU: there are too many.
 
-use std::time::Duration;
-
-use messaging::journal::{JournalHandle, Role};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
-use tokio::time::sleep;
 
-use crate::domain::{Counts, Stock, Tally};
+use crate::domain::{Counts, Tally};
 
 /// SKUs that were ever stocked; the same in every replica.
 const SKUS: &str = "inventory_skus";
@@ -16,9 +12,6 @@ const RESERVATIONS: &str = "inventory_reservations_open";
 const ADJUSTMENTS: &str = "inventory_adjustments_total";
 /// Orders whose pieces could not be set aside, while this process led the journal.
 const REJECTED: &str = "inventory_rejected_total";
-
-/// Shortest time between two looks at the stock in the same role.
-const PACE: Duration = Duration::from_secs(1);
 
 /// The metrics of this service. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -54,48 +47,19 @@ impl Metrics {
         Ok(metrics)
     }
 
-    fn levels(&self, counts: Counts) {
+    /// How much there is.
+    pub(crate) fn levels(&self, counts: Counts) {
         self.skus.set(i64::try_from(counts.skus).unwrap_or(i64::MAX));
         self.reservations.set(i64::try_from(counts.reservations).unwrap_or(i64::MAX));
     }
 
-    fn decided(&self, before: Tally, now: Tally) {
+    /// Counts what was decided between two looks.
+    pub(crate) fn decided(&self, before: Tally, now: Tally) {
         let more = |before: u64, now: u64| now.saturating_sub(before);
         let adjustments = |outcome| self.adjustments.with_label_values(&[outcome]);
         adjustments("made").inc_by(more(before.adjusted, now.adjusted));
         adjustments("refused").inc_by(more(before.adjust_refused, now.adjust_refused));
         self.rejected.inc_by(more(before.rejected, now.rejected));
-    }
-}
-
-/// Keeps the metrics as the stock is, for as long as there is a journal.
-pub(crate) async fn follow(journal: JournalHandle<Stock>, metrics: Metrics) {
-    let (mut changes, mut turns) = (journal.status(), journal.status());
-    // The role at the last look, and what had been decided by then. Counted is only what was decided between two
-    // looks of a leader, so that the sum over the replicas is right.
-    let mut before: Option<(Role, Tally)> = None;
-    loop {
-        let role = changes.borrow_and_update().role;
-        // A look in vain is made up for by the next one.
-        if let Ok(counts) = journal.read(Stock::counts).await {
-            metrics.levels(counts);
-            if let (Role::Leading, Some((Role::Leading, before))) = (role, before) {
-                metrics.decided(before, counts.tally);
-            }
-            before = Some((role, counts.tally));
-        }
-        let paced = async {
-            sleep(PACE).await;
-            changes.changed().await
-        };
-        // A new leader begins to count at once.
-        let more = tokio::select! {
-            changed = paced => changed.is_ok(),
-            turned = turns.wait_for(|status| status.role != role) => turned.is_ok(),
-        };
-        if !more {
-            return;
-        }
     }
 }
 

@@ -5,8 +5,6 @@ use std::time::Duration;
 use events::notifications::Template;
 use prometheus::{HistogramOpts, HistogramVec, Registry};
 
-use crate::channel;
-
 /// Seconds that one attempt at telling a customer took, by `template` (`order_confirmed`, `order_cancelled`,
 /// `order_refunded`) and `outcome`: `sent`, `failed` (refused for good), `retried` (failed, counts as an attempt), `held`
 /// (the channel may be down). Its counts are the notifications per second.
@@ -53,7 +51,7 @@ impl Metrics {
             Told::Retried => "retried",
             Told::Held => "held",
         };
-        let duration = self.duration.with_label_values(&[channel::name(template), outcome]);
+        let duration = self.duration.with_label_values(&[template.as_str(), outcome]);
         duration.observe(took.as_secs_f64());
     }
 }

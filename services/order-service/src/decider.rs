@@ -104,6 +104,6 @@ impl Decider for OrderDecider {
     }
 
     fn evolve(&self, orders: &mut Orders, event: &OrderEvent, meta: &Meta) {
-        orders.apply(event, meta.at, meta.trace_id, self.windows);
+        orders.apply(event, meta.at, meta.put_back, meta.trace_id, self.windows);
     }
 }

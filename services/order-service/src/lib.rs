@@ -36,8 +36,8 @@ pub mod metrics;
 pub mod openapi;
 pub mod projection;
 pub mod read_model;
-pub mod reflection;
-pub mod stuck;
+mod reflection;
+mod stuck;
 pub mod waiters;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

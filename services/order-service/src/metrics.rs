@@ -1,7 +1,11 @@
 //! Every metric of this service: names, labels and meaning.
 
+use std::time::Duration;
+
 use events::Timestamp;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 use crate::{
     domain::Counts,
@@ -22,6 +26,9 @@ const OPEN: &str = "orders_open";
 const STUCK: &str = "orders_stuck";
 /// For how long the oldest of them has been so, in seconds, by `step`; 0 if there is none.
 const OLDEST: &str = "orders_oldest_open_age_seconds";
+/// Seconds from an order's acceptance until its outcome was stored, by `outcome` (`confirmed`, `cancelled`). Told by whoever
+/// writes a read model: replicas that share one count an order once, those with a database of their own once each.
+const COMPLETION: &str = "order_completion_duration_seconds";
 /// Events the read model leaves out because it cannot read them.
 const SKIPPED: &str = "order_read_model_skipped_total";
 
@@ -34,6 +41,7 @@ pub struct Metrics {
     open: IntGaugeVec,
     stuck: IntGaugeVec,
     oldest: IntGaugeVec,
+    completion: HistogramVec,
     skipped: IntCounter,
 }
 
@@ -87,6 +95,11 @@ impl Metrics {
                 Opts::new(OLDEST, "Age of the order that has been open for longest, by step"),
                 &["step"],
             )?,
+            completion: HistogramVec::new(
+                HistogramOpts::new(COMPLETION, "Seconds from an order's acceptance to its outcome")
+                    .buckets(completion_buckets()),
+                &["outcome"],
+            )?,
             skipped: IntCounter::new(
                 SKIPPED,
                 "Events the read model leaves out because it cannot read them",
@@ -98,6 +111,7 @@ impl Metrics {
         registry.register(Box::new(metrics.open.clone()))?;
         registry.register(Box::new(metrics.stuck.clone()))?;
         registry.register(Box::new(metrics.oldest.clone()))?;
+        registry.register(Box::new(metrics.completion.clone()))?;
         registry.register(Box::new(metrics.skipped.clone()))?;
         Ok(metrics)
     }
@@ -139,9 +153,21 @@ impl Metrics {
         self.oldest.with_label_values(labels).set(i64::try_from(age).unwrap_or(i64::MAX));
     }
 
+    /// An order has its outcome.
+    pub(crate) fn completed(&self, outcome: &str, took: Duration) {
+        self.completion.with_label_values(&[outcome]).observe(took.as_secs_f64());
+    }
+
     pub(crate) fn skipped(&self) {
         self.skipped.inc();
     }
+}
+
+/// Those of all latencies, and further: an order may have to wait for the card gateway.
+fn completion_buckets() -> Vec<f64> {
+    let mut buckets = runtime::metrics::latency_buckets();
+    buckets.extend([30.0, 60.0, 300.0, 1800.0]);
+    buckets
 }
 
 /// See [`Metrics::waiting`].

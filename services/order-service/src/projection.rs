@@ -5,10 +5,13 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use events::{
-    DecodeError, EventData, OrderId, RawEnvelope,
+    DecodeError, EventData, OrderId, RawEnvelope, Timestamp,
     catalogue::{INVENTORY, ORDERS, PAYMENTS, REQUESTS},
     inventory::StockReserved,
     orders::{OrderCancelled, OrderConfirmed, OrderCreated, RefundRequested},
@@ -30,6 +33,7 @@ pub struct OrdersProjection {
     metrics: Metrics,
     /// What the transaction under way will have done once it is committed.
     settling: Vec<OrderId>,
+    completing: Vec<(&'static str, Duration)>,
     reflecting: u64,
 }
 
@@ -38,6 +42,8 @@ pub struct OrdersProjection {
 struct Changes {
     by_order: HashMap<OrderId, Change>,
     settled: Vec<OrderId>,
+    /// The first outcome of each order that has one, and when it was stored.
+    outcomes: BTreeMap<OrderId, (&'static str, Timestamp)>,
     reflected: u64,
 }
 
@@ -45,7 +51,7 @@ impl OrdersProjection {
     /// A projection that wakes these waiters, and tells how far the requests are reflected.
     #[must_use]
     pub fn new(waiters: Waiters, reflected: watch::Sender<u64>, metrics: Metrics) -> Self {
-        Self { waiters, reflected, metrics, settling: Vec::new(), reflecting: 0 }
+        Self { waiters, reflected, metrics, settling: Vec::new(), completing: Vec::new(), reflecting: 0 }
     }
 
     fn read(&self, batch: &Batch) -> Changes {
@@ -57,7 +63,7 @@ impl OrdersProjection {
             }
             match read_fact(&message.subject, &message.payload) {
                 Ok(None) => {}
-                Ok(Some((fact, raw))) => changes.note(fact, message.sequence, &raw),
+                Ok(Some((fact, raw))) => changes.note(fact, message, &raw),
                 // Whoever must act on it parks it as a dead letter; here the order just shows less.
                 Err(error) => {
                     self.metrics.skipped();
@@ -71,14 +77,28 @@ impl OrdersProjection {
 }
 
 impl Changes {
-    fn note(&mut self, fact: Fact, sequence: u64, raw: &RawEnvelope<'_>) {
+    fn note(&mut self, fact: Fact, message: &Stored, raw: &RawEnvelope<'_>) {
         let order_id = fact.order_id();
-        let origin = Origin { sequence, at: raw.timestamp, trace_id: raw.trace_id };
+        if let Some(outcome) = fact.outcome() {
+            self.outcomes.entry(order_id).or_insert((outcome, message.timestamp));
+        }
+        let origin = Origin { sequence: message.sequence, at: raw.timestamp, trace_id: raw.trace_id };
         let change = self.by_order.entry(order_id).or_default();
         change.note(fact, origin);
         if change.stage.is_settled() {
             self.settled.push(order_id);
         }
+    }
+
+    /// How long each order took that has its first outcome now; `open` tells when those were created that were open
+    /// before this batch.
+    fn completed(&self, open: &HashMap<OrderId, Timestamp>) -> Vec<(&'static str, Duration)> {
+        let took = |(order_id, (outcome, at)): (&OrderId, &(&'static str, Timestamp))| {
+            let created = self.by_order.get(order_id).and_then(|change| change.created.as_ref());
+            let created = created.map(|created| created.at).or_else(|| open.get(order_id).copied())?;
+            Some((*outcome, at.since(created)))
+        };
+        self.outcomes.iter().filter_map(took).collect()
     }
 }
 
@@ -110,8 +130,11 @@ impl Projection for OrdersProjection {
 
     async fn apply(&mut self, tx: &mut Tx, batch: &Batch) -> Result<(), ApplyError> {
         let changes = self.read(batch);
+        let with_outcome: Vec<_> = changes.outcomes.keys().copied().collect();
+        let completed = changes.completed(&rows::open_since(tx, &with_outcome).await?);
         // What an attempt that was rolled back meant to do is forgotten here.
         self.settling = changes.settled;
+        self.completing = completed;
         self.reflecting = changes.reflected;
         let mut rows: Vec<_> = changes.by_order.into_iter().collect();
         // Neighbours in the index are written one after the other.
@@ -125,6 +148,9 @@ impl Projection for OrdersProjection {
 
     fn committed(&mut self) {
         self.waiters.settled(self.settling.drain(..));
+        for (outcome, took) in self.completing.drain(..) {
+            self.metrics.completed(outcome, took);
+        }
         raise(&self.reflected, self.reflecting);
     }
 }

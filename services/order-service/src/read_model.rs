@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 use crate::projection::change::Stage;
 
 /// Orders looked up by one statement.
-const LOOK_UP: usize = 200;
+pub(crate) const LOOK_UP: usize = 200;
 
 const COLUMNS: &str = "order_id, place, customer_id, lines, amount, currency, fingerprint, created_at, trace_id, \
      stage, reason, detail, charge_id, refund_due, refunded, refund_id, updated_at, version";
@@ -118,11 +118,10 @@ impl ReadModel {
     pub async fn settled(&self, order_ids: &[OrderId]) -> Result<Vec<OrderId>, sqlx::Error> {
         let mut settled = Vec::new();
         for some in order_ids.chunks(LOOK_UP) {
-            let places: Vec<_> = (1..=some.len()).map(|place| format!("${place}")).collect();
             let sql = format!(
                 "SELECT order_id FROM orders WHERE stage >= {} AND order_id IN ({})",
                 Stage::Confirmed.number(),
-                places.join(", ")
+                places(some.len())
             );
             let query = some
                 .iter()
@@ -172,8 +171,14 @@ fn read(row: &AnyRow) -> Result<Order, sqlx::Error> {
     })
 }
 
+/// So many placeholders for values, from the first on.
+pub(crate) fn places(count: usize) -> String {
+    let places: Vec<_> = (1..=count).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
+
 /// A value kept as text.
-fn parse<T>(row: &AnyRow, column: usize) -> Result<T, sqlx::Error>
+pub(crate) fn parse<T>(row: &AnyRow, column: usize) -> Result<T, sqlx::Error>
 where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {

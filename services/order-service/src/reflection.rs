@@ -38,11 +38,11 @@ const RECENT: Duration = Duration::from_secs(60);
 /// The read model does not reflect everything, or nobody can say whether it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the orders have not caught up with what was accepted")]
-pub struct Behind;
+pub(crate) struct Behind;
 
 /// Tells when the read model reflects the requests. Cheap to clone.
 #[derive(Clone)]
-pub struct Reflection {
+pub(crate) struct Reflection {
     requests: OrderRequests,
     reflected: watch::Receiver<u64>,
     current: watch::Receiver<Option<Instant>>,
@@ -51,7 +51,7 @@ pub struct Reflection {
 impl Reflection {
     /// Compares the requests in `log` with what the projection has `reflected` of them. The future
     /// measures, for ever, how current the read model is.
-    pub fn new(
+    pub(crate) fn new(
         log: JetStream,
         reflected: watch::Receiver<u64>,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
@@ -65,7 +65,7 @@ impl Reflection {
     ///
     /// # Errors
     /// It could not in time, or the broker is away.
-    pub async fn of_everything_accepted(&self, patience: Duration) -> Result<(), Behind> {
+    pub(crate) async fn of_everything_accepted(&self, patience: Duration) -> Result<(), Behind> {
         let last = timeout(ASK, self.requests.last()).await;
         let last = last.map_err(|_late| Behind)?.map_err(|_away| Behind)?;
         self.of(last, Instant::now() + patience).await
@@ -75,7 +75,7 @@ impl Reflection {
     ///
     /// # Errors
     /// It could not before the deadline.
-    pub async fn of(&self, sequence: u64, deadline: Instant) -> Result<(), Behind> {
+    pub(crate) async fn of(&self, sequence: u64, deadline: Instant) -> Result<(), Behind> {
         let mut reflected = self.reflected.clone();
         let reached = timeout_at(deadline, reflected.wait_for(|reflected| *reflected >= sequence)).await;
         match reached {
@@ -89,20 +89,20 @@ impl Reflection {
     ///
     /// # Errors
     /// The broker is away.
-    pub async fn last_request(&self) -> Result<u64, Unavailable> {
+    pub(crate) async fn last_request(&self) -> Result<u64, Unavailable> {
         self.requests.last().await
     }
 
     /// Whether every order that the broker's deduplication may have forgotten can be read: what is not
     /// there then, and is no duplicate to the broker either, was never accepted.
     #[must_use]
-    pub fn is_current(&self) -> bool {
+    pub(crate) fn is_current(&self) -> bool {
         self.current.borrow().is_some_and(|at| at.elapsed() < RECENT)
     }
 
     /// Since when everything accepted is reflected, as last measured; `None` before the first time.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Option<Instant>> {
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<Instant>> {
         self.current.clone()
     }
 }

@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Finds the open orders. Cheap to clone.
 #[derive(Clone)]
-pub struct Stuck {
+pub(crate) struct Stuck {
     log: JetStream,
     journal: JournalHandle<Orders>,
     orders: ReadModel,
@@ -50,7 +50,7 @@ pub struct Stuck {
 
 /// Why the open orders cannot be told.
 #[derive(Debug, thiserror::Error)]
-pub enum NotTold {
+pub(crate) enum NotTold {
     /// The broker is away, or the journal has not been read yet.
     #[error(transparent)]
     Log(#[from] Unavailable),
@@ -62,7 +62,7 @@ pub enum NotTold {
 impl Stuck {
     /// Finds orders in the journal, the requests and the read model.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         log: JetStream,
         journal: JournalHandle<Orders>,
         orders: ReadModel,
@@ -75,7 +75,7 @@ impl Stuck {
 
     /// How long an order is open before it counts as stuck.
     #[must_use]
-    pub fn after(&self) -> Duration {
+    pub(crate) fn after(&self) -> Duration {
         self.after
     }
 
@@ -83,7 +83,7 @@ impl Stuck {
     ///
     /// # Errors
     /// See [`NotTold`].
-    pub async fn list(
+    pub(crate) async fn list(
         &self,
         open_for: Duration,
         after: Option<Place>,

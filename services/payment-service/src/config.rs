@@ -36,6 +36,14 @@ pub struct Config {
     #[arg(value_parser = clap::value_parser!(u64).range(0..=600))]
     pub gateway_settle: u64,
 
+    /// Look every payment up before it is made, also one that seems to be new
+    ///
+    /// For a fleet restored from a backup: it makes payments again that were made after the backup, perhaps so long ago
+    /// that the gateway has forgotten their keys.
+    #[arg(long, env = "LOOK_FIRST", value_name = "true|false", hide_possible_values = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_value_t = false, default_missing_value = "true")]
+    pub look_first: bool,
+
     /// Cards charged at once by this process, 1 to 4096; each needs a connection to the gateway
     #[arg(long, env = "CHARGE_CONCURRENCY", default_value_t = 256, value_name = "NUMBER")]
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]

@@ -63,6 +63,7 @@ pub struct Payments<G> {
     clock: Clock,
     metrics: Metrics,
     pending: Pending,
+    look_first: bool,
 }
 
 /// Charges the card for what inventory has set aside.
@@ -109,7 +110,13 @@ impl<G: Gateway> Payments<G> {
     /// Payments through `gateway`, which is done with whatever it does not answer after `settle`; `clock` tells the age
     /// of what is to be paid.
     pub fn new(gateway: Guarded<G>, settle: Duration, clock: Clock, metrics: Metrics) -> Self {
-        Self { gateway, clock, metrics, pending: Pending::new(settle) }
+        Self { gateway, clock, metrics, pending: Pending::new(settle), look_first: false }
+    }
+
+    /// Whether payments are looked up before they are made even if they seem to be new: after a restore they need not be.
+    #[must_use]
+    pub fn looking_first(self, look_first: bool) -> Self {
+        Self { look_first, ..self }
     }
 
     async fn charge(&self, received: &Received<'_>, reserved: StockReserved) -> Outcome<PaymentEvent> {
@@ -182,7 +189,7 @@ impl<G: Gateway> Payments<G> {
         let message = received.envelope.id;
         match self.pending.unsettled_for(message) {
             Some(left) => Attempt::Again { settled: left.is_zero(), overdue: self.is_overdue(message, age) },
-            None if age >= KEY_TRUST || !received.first => Attempt::Old,
+            None if self.look_first || age >= KEY_TRUST || !received.first => Attempt::Old,
             None => Attempt::First,
         }
     }
@@ -204,7 +211,7 @@ impl<G: Gateway> Payments<G> {
     {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if timeout_at(deadline, self.turn(message)).await.is_err() {
+            if timeout_at(deadline, self.wait_for_gateway(message)).await.is_err() {
                 return Err(Setback { error: GatewayError::Down { retry_in: HOLD }, own_fault: false });
             }
             match call().await {
@@ -221,7 +228,7 @@ impl<G: Gateway> Payments<G> {
     }
 
     /// Waits for this payment's turn at a gateway that may be down.
-    async fn turn(&self, message: Uuid) {
+    async fn wait_for_gateway(&self, message: Uuid) {
         self.gateway.available().await;
         if self.pending.has_failed(message) && *self.gateway.opened().borrow() != BreakerState::Closed {
             sleep(OTHERS_FIRST).await;

@@ -63,7 +63,8 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let metrics = Metrics::register(registry).context("cannot register metrics")?;
     let gateway = Guarded::new(gateway, breaker, registry).context("cannot register metrics")?;
     let settle = Duration::from_secs(config.gateway_settle);
-    let payments = Arc::new(Payments::new(gateway, settle, service.clock(), metrics));
+    let payments = Payments::new(gateway, settle, service.clock(), metrics);
+    let payments = Arc::new(payments.looking_first(config.look_first));
 
     let outcomes = service.commit(PAYMENTS);
     let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };

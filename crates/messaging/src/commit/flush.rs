@@ -12,12 +12,14 @@ use tokio::{
 use super::{CommitConfig, CommitError, MAX_BATCH, MAX_BATCH_BYTES, Submission};
 use crate::{
     headers::MSG_ID,
-    log::{Ack, Log, Message, PublishError},
+    log::{Ack, Log, Message, PublishError, patience::Doubling},
     metrics::Metrics,
 };
 
-/// First pause before a message without an answer is sent again; doubles up to a second.
+/// First pause before a message without an answer is sent again.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs until every handle is dropped and everything they sent is settled.
 pub(super) async fn run<L: Log>(
@@ -98,11 +100,12 @@ impl<L: Log> Sender<L> {
     async fn settle(&self, batch: Vec<Submission>) {
         let started = Instant::now();
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        self.metrics.commit_size.with_label_values(&[self.stream]).observe(batch.len() as f64);
+        self.metrics.commit.size.with_label_values(&[self.stream]).observe(batch.len() as f64);
         let (messages, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|s| (s.message, s.done)).unzip();
         let outcomes = self.store(&messages).await;
         self.metrics
-            .commit_seconds
+            .commit
+            .seconds
             .with_label_values(&[self.stream])
             .observe(started.elapsed().as_secs_f64());
         for (done, outcome) in waiting.into_iter().zip(outcomes) {
@@ -141,15 +144,19 @@ impl<L: Log> Sender<L> {
     where
         F: Future<Output = Result<Ack, PublishError>>,
     {
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Doubling { next: FIRST_PAUSE, longest: LONGEST_PAUSE };
         loop {
             match attempt().await {
-                Err(PublishError::Unknown(_)) if Instant::now() + pause < deadline => {
-                    self.metrics.publish_retries.with_label_values(&[self.stream]).inc();
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(1));
+                Err(PublishError::Unknown(_)) if Instant::now() + pauses.next < deadline => {
+                    self.metrics.commit.retries.with_label_values(&[self.stream]).inc();
+                    pauses.pause().await;
                 }
-                definite => return definite,
+                definite => {
+                    if let Err(error) = &definite {
+                        self.metrics.commit.refused(self.stream, error);
+                    }
+                    return definite;
+                }
             }
         }
     }

@@ -88,6 +88,7 @@ impl GroupCommit {
     /// Starts the task that does the publishing.
     pub fn spawn(log: impl Log, config: CommitConfig, metrics: &Metrics, tasks: &TaskTracker) -> Self {
         let (queue, submissions) = mpsc::channel(config.queue);
+        metrics.commit.written_to(config.stream);
         tasks.spawn(flush::run(log, config, metrics.clone(), submissions));
         Self { queue }
     }

@@ -163,6 +163,21 @@ impl<L> LetterBook<L> {
         self.failures.get(&redrive).and_then(|letter| self.entry(*letter))
     }
 
+    /// The newest letter about the message of this one, if that was put back and given up again.
+    #[must_use]
+    pub fn came_back(&self, letter: u64) -> Option<Entry<'_, L>> {
+        let next = |entry: &Entry<'_, L>| {
+            let mut failures = entry.attempts.keys().rev().filter_map(|redrive| self.failure(*redrive));
+            // A message is put back after its letter was written, so this comes to an end.
+            failures.find(|failure| failure.sequence > entry.sequence)
+        };
+        let mut newest = next(&self.entry(letter)?)?;
+        while let Some(newer) = next(&newest) {
+            newest = newer;
+        }
+        Some(newest)
+    }
+
     fn entry_of<'a>(&'a self, sequence: u64, filed: &'a Filed<L>) -> Entry<'a, L> {
         let named = || std::iter::once(&sequence).chain(&filed.copies);
         let attempts = named().filter_map(|name| self.attempts.get(name)).flatten();

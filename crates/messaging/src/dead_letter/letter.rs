@@ -7,15 +7,12 @@ use events::{Timestamp, dead_letters::LetterEvent};
 
 use super::{
     ATTEMPTS, BODY_OMITTED, CAUSE, CONSUMER, ERROR, FIRST_FAILURE, ORIGINAL_HEADERS, ORIGINAL_SEQUENCE,
-    ORIGINAL_STREAM, ORIGINAL_SUBJECT, STREAM,
+    ORIGINAL_STREAM, ORIGINAL_SUBJECT, PREFIX, STREAM,
 };
 use crate::{
     headers::{CONTENT_TYPE, JSON, MSG_ID, TRACEPARENT},
     log::Stored,
 };
-
-/// What every letter's subject begins with; the service that wrote it follows.
-const SUBJECT: &str = "dead_letters.";
 
 /// What is known about a message that was given up, without the message itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +81,7 @@ impl Letter {
             sequence: message.sequence,
             at: message.timestamp,
             id: message.headers.get(MSG_ID).map_or_else(own_place, str::to_owned),
-            service: message.subject.strip_prefix(SUBJECT).unwrap_or(&message.subject).to_owned(),
+            service: message.subject.strip_prefix(PREFIX).unwrap_or(&message.subject).to_owned(),
             consumer: header(CONSUMER).to_owned(),
             cause: header(CAUSE).to_owned(),
             error: header(ERROR).to_owned(),

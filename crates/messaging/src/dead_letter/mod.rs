@@ -8,14 +8,18 @@ mod sweep;
 
 pub use book::{Attempt, Entry, LetterBook, State};
 pub use letter::{Body, Contents, Letter, Place};
-pub use park::{DeadLetters, Failure, chain};
+pub use park::{DeadLetters, Failure};
 pub use redrive::Redrive;
 pub use sweep::Sweeper;
+
+use events::catalogue::DEAD_LETTERS;
 
 use crate::log::Stored;
 
 /// The stream.
-pub const STREAM: &str = "DEAD_LETTERS";
+pub const STREAM: &str = DEAD_LETTERS.name;
+/// What every letter's subject begins with; the service that wrote it follows.
+const PREFIX: &str = "dead_letters.";
 /// Why the message was parked, one of [`Cause`].
 pub const CAUSE: &str = "Fleet-Cause";
 /// The error and what caused it, outermost first.
@@ -23,7 +27,7 @@ pub const ERROR: &str = "Fleet-Error";
 /// How often it was tried.
 pub const ATTEMPTS: &str = "Fleet-Attempts";
 /// When the first of them failed, as far as known; RFC 3339 with microseconds, UTC.
-pub const FIRST_FAILURE: &str = "Fleet-First-Failure";
+pub(crate) const FIRST_FAILURE: &str = "Fleet-First-Failure";
 /// Who gave it up: a durable consumer or a journal.
 pub const CONSUMER: &str = "Fleet-Consumer";
 /// The stream it stands in.
@@ -48,7 +52,7 @@ pub enum Cause {
     Exhausted,
     /// Handling it, or deciding on it, panicked.
     Panicked,
-    /// The process died each time it was handled, the last time with nothing else in hand.
+    /// The process died each time it was handled, the last times with nothing else in hand.
     Crashed,
     /// The broker gave it up: somebody had limited the consumer's deliveries.
     MaxDeliveries,
@@ -59,6 +63,18 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Undecodable,
+        Self::Rejected,
+        Self::Exhausted,
+        Self::Panicked,
+        Self::Crashed,
+        Self::MaxDeliveries,
+        Self::Terminated,
+        Self::Foreign,
+    ];
+
     /// The spelling in headers and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -75,6 +91,12 @@ impl Cause {
     }
 }
 
+/// Where a service's letters are published to.
+#[must_use]
+pub fn subject(service: &str) -> String {
+    format!("{PREFIX}{service}")
+}
+
 /// What the broker is told of a message that was parked, so that its advisory can be checked.
 #[must_use]
 pub fn parked_as(letter: u64) -> String {
@@ -83,12 +105,12 @@ pub fn parked_as(letter: u64) -> String {
 
 /// The letter named by [`parked_as`], if that is what the text is.
 #[must_use]
-pub fn letter_named(reason: &str) -> Option<u64> {
+pub(crate) fn letter_named(reason: &str) -> Option<u64> {
     reason.strip_prefix("parked as ")?.strip_prefix(STREAM)?.strip_prefix(':')?.parse().ok()
 }
 
 /// How often a message that an operator has put back was tried before.
 #[must_use]
-pub fn attempts_before(message: &Stored) -> u64 {
+pub(crate) fn attempts_before(message: &Stored) -> u64 {
     message.headers.get(ATTEMPTS).and_then(|count| count.parse().ok()).unwrap_or(0)
 }

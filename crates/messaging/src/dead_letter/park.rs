@@ -1,6 +1,6 @@
 //! Parking: the letter is stored, however long that takes, before its message may be settled.
 
-use std::{collections::BTreeMap, iter::successors, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use events::Timestamp;
@@ -9,20 +9,18 @@ use tracing::{error, warn};
 
 use super::{
     ATTEMPTS, BODY_OMITTED, CAUSE, CONSUMER, Cause, ERROR, FIRST_FAILURE, ORIGINAL_HEADERS,
-    ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT, STREAM,
+    ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT, STREAM, subject,
 };
 use crate::{
     commit::{CommitConfig, GroupCommit},
-    headers::{Headers, MSG_ID, TRACEPARENT},
-    log::{Log, Message, Stored},
+    headers::{Headers, MSG_ID, TRACEPARENT, one_line},
+    log::{Log, Message, Stored, patience::Doubling},
     metrics::Metrics,
 };
 
 /// Bodies above this are left where they are: body and headers together must fit the broker's limit.
 const MAX_BODY: usize = 512 * 1024;
-/// Longest text kept in a header.
-const MAX_TEXT: usize = 8 * 1024;
-/// First pause before a letter is sent again that the broker did not take; doubles each time.
+/// First pause before a letter is sent again that the broker did not take.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -66,7 +64,7 @@ impl DeadLetters {
     /// again changes nothing. Cancel safe.
     pub async fn park(&self, failure: &Failure<'_>) -> u64 {
         let letter = self.letter(failure);
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Doubling { next: FIRST_PAUSE, longest: LONGEST_PAUSE };
         let stored = loop {
             match self.commit.publish(letter.clone()).await {
                 Ok(stored) => break stored,
@@ -75,8 +73,7 @@ impl DeadLetters {
                     error!(stream, sequence, %refusal, "cannot park a message");
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pauses.pause().await;
         };
         self.metrics.dead_letters.with_label_values(&[self.service, failure.cause.as_str()]).inc();
         warn!(
@@ -113,22 +110,6 @@ impl DeadLetters {
             headers.set(BODY_OMITTED, message.payload.len().to_string());
         }
         let payload = if fits { message.payload.clone() } else { Bytes::new() };
-        Message { subject: format!("dead_letters.{}", self.service), headers, payload }
+        Message { subject: subject(self.service), headers, payload }
     }
-}
-
-/// What may stand in a header: no line ends, not endless.
-pub(super) fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if let Some((end, _)) = line.char_indices().find(|(index, _)| *index >= MAX_TEXT) {
-        line.truncate(end);
-    }
-    line
-}
-
-/// An error and everything that caused it, outermost first.
-#[must_use]
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -6,10 +6,9 @@ use events::{Timestamp, catalogue::REDRIVE_SUFFIX};
 use super::{
     ATTEMPTS, Letter, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, ORIGINAL_SUBJECT,
     letter::{Contents, Place},
-    park::one_line,
 };
 use crate::{
-    headers::{Headers, MSG_ID},
+    headers::{Headers, MSG_ID, one_line},
     log::{Message, Stored},
 };
 
@@ -24,8 +23,10 @@ pub const EDITED: &str = "Fleet-Edited";
 /// Which run of the operator's program sent it: tells one's own message from another operator's.
 pub const RUN: &str = "Fleet-Run";
 
-/// What every subject of the stream begins with; the consumer follows.
-const SUBJECT: &str = "redrive.";
+/// What the stream stores.
+pub(crate) const SUBJECTS: &str = "redrive.>";
+/// What each of its subjects begins with; the consumer follows.
+const PREFIX: &str = "redrive.";
 
 /// A message that was put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl Redrive {
             sequence: message.sequence,
             at: message.timestamp,
             letter: header(LETTER)?.parse().ok()?,
-            consumer: message.subject.strip_prefix(SUBJECT)?.to_owned(),
+            consumer: message.subject.strip_prefix(PREFIX)?.to_owned(),
             operator: header(OPERATOR).unwrap_or_default().to_owned(),
             reason: header(REASON).map(str::to_owned),
             edited: header(EDITED).is_some(),
@@ -87,8 +88,13 @@ impl Redrive {
     #[must_use]
     pub fn place(&self) -> Place {
         let stream = crate::topology::REDRIVE.to_owned();
-        Place { stream, sequence: self.sequence, subject: format!("{SUBJECT}{}", self.consumer) }
+        Place { stream, sequence: self.sequence, subject: subject(&self.consumer) }
     }
+}
+
+/// Where is published what is put back for a worker's consumer or a journal.
+pub(crate) fn subject(consumer: &str) -> String {
+    format!("{PREFIX}{consumer}")
 }
 
 /// The durable consumer that handles what is put back for the worker `consumer`.
@@ -124,10 +130,26 @@ pub fn message(letter: &Letter, contents: &Contents, body: Bytes, order: &Order<
     headers.set(ORIGINAL_STREAM, letter.original.stream.as_str());
     headers.set(ORIGINAL_SEQUENCE, letter.original.sequence.to_string());
     headers.set(ORIGINAL_SUBJECT, letter.original.subject.as_str());
-    Message { subject: format!("{SUBJECT}{}", letter.consumer), headers, payload: body }
+    Message { subject: subject(&letter.consumer), headers, payload: body }
 }
 
 /// What the broker made of the original is not what it shall make of this, nor is an earlier operator this one.
 fn is_carried_over(header: &str) -> bool {
     !header.starts_with("Nats-") && ![REASON, EDITED].contains(&header)
+}
+
+#[cfg(test)]
+mod tests {
+    use events::catalogue::{CONSUMERS, redrive_of};
+
+    use super::*;
+
+    #[test]
+    fn what_is_put_back_goes_where_its_consumer_reads() {
+        for consumer in CONSUMERS {
+            let reads = redrive_of(&consumer).map(|redrive| redrive.subjects[0].to_owned());
+            assert_eq!(reads, Some(subject(consumer.durable)));
+        }
+        assert_eq!(SUBJECTS, subject(">"));
+    }
 }

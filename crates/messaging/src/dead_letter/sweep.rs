@@ -9,8 +9,6 @@
 //! Reports are a stream with a durable consumer per service: none is missed while nobody runs. Parking a
 //! message twice is harmless, so is a report that comes twice.
 
-use std::time::Duration;
-
 use events::catalogue::{ConsumerDef, REDRIVE_SUFFIX, every_consumer};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -20,12 +18,10 @@ use super::{
     CONSUMER, Cause, DeadLetters, Failure, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, STREAM, attempts_before,
     letter_named,
 };
-use crate::log::{Consumer, Delivery, Log, Stored};
+use crate::log::{Consumer, Delivery, Log, Stored, patience::get_patiently};
 
 /// Reports looked at together.
 const AT_ONCE: usize = 16;
-/// Pause before the broker is asked again for a message.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the broker reports of a message it will not hand out again.
 #[derive(Debug, Deserialize)]
@@ -114,26 +110,17 @@ impl<L: Log> Sweeper<L> {
 
     async fn is_parked(&self, advisory: &Advisory) -> bool {
         let Some(letter) = letter_named(&advisory.reason) else { return false };
-        self.get(STREAM, letter).await.is_some_and(|letter| advisory.is_about(&letter))
+        get_patiently(&self.log, STREAM, letter).await.is_some_and(|letter| advisory.is_about(&letter))
     }
 
     async fn park(&self, advisory: &Advisory, cause: Cause, error: String, report: &Stored) {
         let (stream, consumer) = (advisory.stream.as_str(), advisory.letters());
-        let Some(message) = self.get(stream, advisory.stream_seq).await else {
+        let Some(message) = get_patiently(&self.log, stream, advisory.stream_seq).await else {
             return error!(stream, sequence = advisory.stream_seq, consumer, "given up, and it is gone");
         };
         let attempts = advisory.deliveries.saturating_add(attempts_before(&message));
         let first_failure = report.timestamp;
         let failure = Failure { message: &message, stream, consumer, cause, error, attempts, first_failure };
         self.dead_letters.park(&failure).await;
-    }
-
-    async fn get(&self, stream: &str, sequence: u64) -> Option<Stored> {
-        loop {
-            match self.log.get(stream, sequence).await {
-                Ok(message) => return message,
-                Err(_away) => tokio::time::sleep(ASK_AGAIN).await,
-            }
-        }
     }
 }

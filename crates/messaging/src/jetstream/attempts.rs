@@ -12,6 +12,8 @@ use crate::{
 
 /// The stream behind the bucket `worker-attempts`; `topology` creates it.
 pub(crate) const STREAM: &str = "KV_worker-attempts";
+/// What it stores.
+pub(crate) const SUBJECTS: &str = "$KV.worker-attempts.>";
 
 /// `$KV.worker-attempts.payment-charge.12345`: durable names are unique in the fleet.
 pub(crate) fn subject(durable: &str, sequence: impl Display) -> String {

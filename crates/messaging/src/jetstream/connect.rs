@@ -6,7 +6,7 @@ use async_nats::{ServerAddr, jetstream};
 
 use super::{
     JetStream, REQUEST_TIMEOUT,
-    meetings::Meetings,
+    high_water::HighWaterMarks,
     security::{Security, SecurityError},
     standing::Standing,
 };
@@ -96,7 +96,7 @@ impl JetStream {
             .map_err(|error| ConnectError::Setup(error.to_string()))?;
         let context =
             jetstream::context::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
-        Ok(Self { client, context, told, meetings: Meetings::default() })
+        Ok(Self { client, context, told, high_water: HighWaterMarks::default() })
     }
 }
 

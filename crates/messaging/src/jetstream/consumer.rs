@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::{sync::watch, time::Instant};
 use tracing::debug;
 
-use super::{JetStream, JetStreamDelivery, meetings::Met, unavailable};
+use super::{JetStream, JetStreamDelivery, high_water::HighWaterMark, unavailable};
 use crate::log::{Consumer, Unavailable};
 
 /// How long the server may keep a request for messages.
@@ -36,8 +36,8 @@ pub struct JetStreamConsumer {
 struct Pull {
     inbox: Subject,
     arrivals: Subscriber,
-    /// The server that is asked, and the last sequence it had when this process came to it.
-    met: Met,
+    /// Where the stream stood when this process came to the server that is asked.
+    high_water: HighWaterMark,
     /// Messages asked for that have neither come nor been refused.
     owed: usize,
     /// When the last request is over, at the latest.
@@ -60,8 +60,8 @@ impl JetStreamConsumer {
             self.connected.mark_unchanged();
             let inbox = Subject::from(self.js.client.new_inbox());
             let arrivals = self.js.client.subscribe(inbox.clone()).await.map_err(unavailable)?;
-            let met = self.js.meetings.with(&self.js, &self.stream).await?;
-            self.pull = Some(Pull { inbox, arrivals, met, owed: 0, over_by: Instant::now() });
+            let high_water = self.js.high_water.of_stream(&self.js, &self.stream).await?;
+            self.pull = Some(Pull { inbox, arrivals, high_water, owed: 0, over_by: Instant::now() });
         }
         let Some(pull) = &mut self.pull else { return Err(unavailable("no subscription")) };
         // In halves, not one by one: a request costs the server more than a message.
@@ -99,8 +99,9 @@ impl JetStreamConsumer {
         match message.status {
             None => {
                 pull.owed = pull.owed.saturating_sub(1);
-                let old = if pull.met.still_holds(&self.js) { pull.met.last } else { u64::MAX };
-                JetStreamDelivery::new(&self.js, &self.stream, old, message).map(Some)
+                let mark = &pull.high_water;
+                let high_water = if mark.is_current(&self.js) { mark.last } else { u64::MAX };
+                JetStreamDelivery::new(&self.js, &self.stream, high_water, message).map(Some)
             }
             Some(StatusCode::TIMEOUT) => {
                 let headers = message.headers.unwrap_or_default();

@@ -5,28 +5,27 @@ use std::time::Duration;
 use async_nats::{Client, Subject, jetstream};
 
 use super::{JetStream, reader::stored, timestamp, unavailable};
-use crate::log::{Delivery, Stored, Unavailable};
+use crate::{
+    headers::one_line,
+    log::{Delivery, DeliveryInfo, Unavailable},
+};
 
 /// Longest wait for the client to take an answer; it has no limit of its own while the broker is away.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A message handed to this process.
 pub struct JetStreamDelivery {
-    message: Stored,
-    stream: String,
-    deliveries: u64,
-    is_first: bool,
-    backlog: u64,
+    info: DeliveryInfo,
     reply: Subject,
     client: Client,
 }
 
 impl JetStreamDelivery {
-    /// `old` is the last sequence that may have been handed out over an earlier connection.
+    /// `high_water` is the last sequence that may have been handed out over an earlier connection.
     pub(super) fn new(
         js: &JetStream,
         stream: &str,
-        old: u64,
+        high_water: u64,
         message: async_nats::Message,
     ) -> Result<Self, Unavailable> {
         let message = jetstream::Message { message, context: js.context.clone() };
@@ -34,12 +33,14 @@ impl JetStreamDelivery {
         let info = message.info().map_err(unavailable)?;
         let (sequence, at) = (info.stream_sequence, timestamp(info.published));
         let deliveries = u64::try_from(info.delivered).unwrap_or(1);
-        let is_first = deliveries == 1 && sequence > old;
-        let backlog = info.pending;
-        let message = stored(message, sequence, at);
-        let client = js.client.clone();
-        let stream = stream.to_owned();
-        Ok(Self { message, stream, deliveries, is_first, backlog, reply, client })
+        let info = DeliveryInfo {
+            stream: stream.to_owned(),
+            deliveries,
+            is_first: deliveries == 1 && sequence > high_water,
+            backlog: info.pending,
+            message: stored(message, sequence, at),
+        };
+        Ok(Self { info, reply, client: js.client.clone() })
     }
 
     async fn settle(&self, answer: String) -> Result<(), Unavailable> {
@@ -49,24 +50,8 @@ impl JetStreamDelivery {
 }
 
 impl Delivery for JetStreamDelivery {
-    fn message(&self) -> &Stored {
-        &self.message
-    }
-
-    fn stream(&self) -> &str {
-        &self.stream
-    }
-
-    fn deliveries(&self) -> u64 {
-        self.deliveries
-    }
-
-    fn is_first(&self) -> bool {
-        self.is_first
-    }
-
-    fn backlog(&self) -> u64 {
-        self.backlog
+    fn info(&self) -> &DeliveryInfo {
+        &self.info
     }
 
     async fn ack(&self) -> Result<(), Unavailable> {
@@ -82,7 +67,6 @@ impl Delivery for JetStreamDelivery {
     }
 
     async fn terminate(&self, reason: &str) -> Result<(), Unavailable> {
-        let line: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        self.settle(format!("+TERM {line}")).await
+        self.settle(format!("+TERM {}", one_line(reason))).await
     }
 }

@@ -4,7 +4,9 @@ mod attempts;
 mod connect;
 mod consumer;
 mod delivery;
-mod meetings;
+mod export;
+mod high_water;
+mod import;
 mod publish;
 mod reader;
 mod security;
@@ -20,17 +22,21 @@ use events::Timestamp;
 use prometheus::Registry;
 use tokio::sync::watch;
 
-use self::{meetings::Meetings, standing::Told};
+use self::{high_water::HighWaterMarks, standing::Told};
 use crate::log::{Ack, Attempts, Beat, Extent, Log, Message, PublishError, Stored, Unavailable};
 
-pub(crate) use attempts::{STREAM as ATTEMPTS_STREAM, subject as attempts_subject};
+pub(crate) use attempts::{
+    STREAM as ATTEMPTS_STREAM, SUBJECTS as ATTEMPTS_SUBJECTS, subject as attempts_subject,
+};
 pub(crate) use connect::inbox_prefix;
 pub use connect::{ConnectError, ConnectOptions};
 pub use consumer::JetStreamConsumer;
 pub use delivery::JetStreamDelivery;
+pub use export::{Export, Exported, TransferError};
+pub use import::Import;
 pub use reader::{JetStreamBeats, JetStreamReader};
 pub use security::{Credentials, Part, Secret, Security, SecurityError, Tls};
-pub(crate) use snapshots::BUCKET as SNAPSHOT_BUCKET;
+pub(crate) use snapshots::bucket_name as snapshot_bucket;
 pub use standing::Trouble;
 pub use user_key::UserKey;
 
@@ -43,7 +49,7 @@ pub struct JetStream {
     pub(crate) client: Client,
     pub(crate) context: Context,
     told: Told,
-    meetings: Meetings,
+    high_water: HighWaterMarks,
 }
 
 impl JetStream {

@@ -140,16 +140,14 @@ impl Security {
 
     /// The client's options that follow. The files are read later, at each connection.
     pub(super) fn options(&self) -> ConnectOptions {
-        let mut options = match &self.credentials {
-            Credentials::None => ConnectOptions::new(),
-            credentials => {
-                let credentials = credentials.clone();
-                ConnectOptions::with_auth_callback(move |nonce| {
-                    let proof = credentials.prove(&nonce);
-                    std::future::ready(proof.map_err(async_nats::AuthError::new))
-                })
-            }
-        };
+        let mut options = ConnectOptions::new();
+        if !matches!(self.credentials, Credentials::None) {
+            let credentials = self.credentials.clone();
+            options = ConnectOptions::with_auth_callback(move |nonce| {
+                let proof = credentials.prove(&nonce);
+                std::future::ready(proof.map_err(async_nats::AuthError::new))
+            });
+        }
         if let Some(file) = &self.tls.authorities {
             options = options.add_root_certificates(file.clone());
         }
@@ -260,3 +258,6 @@ fn check_pair(certificate: &Path, key: &Path) -> Result<(), SecurityError> {
     })?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,11 +91,14 @@ impl Standing {
         if !text.to_lowercase().starts_with(NOT_PERMITTED) {
             return warn!(error = text, "broker refused something");
         }
-        error!(
-            error = text,
-            "the broker does not permit this to our user; its permissions and this version do not fit"
-        );
         self.refusals.inc();
+        // What is asked again and again is told once.
+        if self.refusal.borrow().as_ref() != Some(&text) {
+            error!(
+                error = text,
+                "the broker does not permit this to our user; its permissions and this version do not fit"
+            );
+        }
         self.refusal.send_replace(Some(text));
     }
 

@@ -22,6 +22,9 @@ pub struct Meta {
     pub at: Timestamp,
     /// The trace it belongs to.
     pub trace_id: TraceId,
+    /// It was put back by an operator, or follows from an input that was. Such inputs are read beside the others: their
+    /// time does not say how far the stream is read in which they stood before.
+    pub put_back: bool,
 }
 
 /// Decides what follows from an input, and folds what was decided into state.

@@ -12,12 +12,13 @@ use uuid::Uuid;
 
 use crate::{
     headers::COMMIT,
-    log::{Log, Message, PublishError, Unavailable},
+    log::{Log, Message, PublishError, Unavailable, patience::Doubling},
     metrics::Metrics,
 };
 
-/// First pause before an attempt without an answer is repeated; doubles up to a second.
+/// First pause before an attempt without an answer is repeated.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest such pause.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Somebody else has written to the journal: what was to be committed must be forgotten.
@@ -39,7 +40,7 @@ pub(super) async fn commit<L: Log>(
         first.headers.set(COMMIT, commit_id.clone());
     }
     let last = after + messages.len() as u64;
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Doubling { next: FIRST_PAUSE, longest: LAST_PAUSE };
     loop {
         match log.publish_batch(&messages, Some(after)).await {
             Ok(_ack) => return Ok(last),
@@ -57,12 +58,12 @@ pub(super) async fn commit<L: Log>(
                 refusal @ (PublishError::Full | PublishError::Refused(_) | PublishError::DuplicateInBatch),
             ) => {
                 error!(journal, %refusal, "the journal cannot be written; nothing moves until it can");
-                pause = LAST_PAUSE;
+                metrics.commit.refused(journal, &refusal);
+                pauses.next = LAST_PAUSE;
             }
         }
-        metrics.publish_retries.with_label_values(&[journal]).inc();
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+        metrics.commit.retries.with_label_values(&[journal]).inc();
+        pauses.pause().await;
     }
 }
 

@@ -4,7 +4,7 @@ use events::{DecodeError, RawEnvelope};
 
 use super::{Decider, Meta, Positions, control::Control, parked::Parked};
 use crate::{
-    headers::{EPOCH, POSITIONS},
+    headers::{EPOCH, POSITIONS, PUT_BACK},
     log::Stored,
 };
 
@@ -104,10 +104,11 @@ impl<S> Folded<S> {
         let unreadable = |error| FoldError::Unreadable { sequence: message.sequence, error };
         let raw = RawEnvelope::parse(&message.payload).map_err(unreadable)?;
         if raw.kind == control {
-            self.turn(&Control::read(&raw).map_err(unreadable)?);
+            self.apply_control(&Control::read(&raw).map_err(unreadable)?);
         } else {
             let event = decider.read_event(&raw).map_err(unreadable)?;
-            let meta = Meta { id: raw.id, at: raw.timestamp, trace_id: raw.trace_id };
+            let put_back = message.headers.get(PUT_BACK).is_some();
+            let meta = Meta { id: raw.id, at: raw.timestamp, trace_id: raw.trace_id, put_back };
             decider.evolve(&mut self.state, &event, &meta);
         }
         if let Some(positions) = message.headers.get(POSITIONS).and_then(|header| header.parse().ok()) {
@@ -117,7 +118,7 @@ impl<S> Folded<S> {
     }
 
     /// Takes note of a control message.
-    pub(super) fn turn(&mut self, control: &Control) {
+    pub(super) fn apply_control(&mut self, control: &Control) {
         match control {
             Control::Fence { instance, epoch } => {
                 self.epoch = *epoch;

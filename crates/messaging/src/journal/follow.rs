@@ -13,7 +13,7 @@ use super::{
     fold::{Folded, Folding},
     inputs::{self, Source},
 };
-use crate::log::{Beats, Log, Reader};
+use crate::log::{Beats, Log, Reader, Stored};
 
 /// Messages folded between two looks at everything else.
 const READ: usize = 1_000;
@@ -51,15 +51,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
                 () = stop.cancelled() => return Ok(Followed::Stopped),
                 messages = reader.next_batch(READ) => {
                     silent_since = Instant::now();
-                    for message in messages {
-                        let folding = folded
-                            .apply(&*self.decider, self.config.control, &message)
-                            .map_err(|error| self.broken(&error))?;
-                        if folding == Folding::Foreign {
-                            self.foreign(message.sequence);
-                        }
-                    }
-                    self.forget_foreign(&folded.positions);
+                    self.fold_batch(folded, &messages)?;
                 }
                 beat = beats.next() => {
                     if beat.epoch >= folded.epoch {
@@ -76,6 +68,18 @@ impl<L: Log, D: Decider> Journal<L, D> {
                 }
             }
         }
+    }
+
+    /// Folds what was read, and takes note of what is no part of the journal.
+    fn fold_batch(&mut self, folded: &mut Folded<D::State>, messages: &[Stored]) -> Result<(), JournalError> {
+        for message in messages {
+            let folding = folded.apply(&*self.decider, self.config.control, message);
+            if folding.map_err(|error| self.broken(&error))? == Folding::Foreign {
+                self.foreign(message.sequence);
+            }
+        }
+        self.forget_foreign(&folded.positions);
+        Ok(())
     }
 
     /// The journal's last sequence as this process comes to it: having folded it, it has caught up.
@@ -132,7 +136,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let outcome = tokio::time::timeout(self.config.lease, fenced).await;
         match outcome {
             Ok(Ok(sequence)) => {
-                folded.turn(&fence);
+                folded.apply_control(&fence);
                 folded.sequence = sequence;
                 self.led = Some(folded.epoch);
                 info!(journal, epoch = folded.epoch, sequence, "leading the journal");
@@ -175,9 +179,9 @@ impl<L: Log, D: Decider> Journal<L, D> {
     ) {
         let journal = &[self.config.stream];
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.metrics.journal_leader.with_label_values(journal).set(i64::from(role == Role::Leading));
-        self.metrics.journal_epoch.with_label_values(journal).set(gauge(epoch));
-        self.metrics.journal_sequence.with_label_values(journal).set(gauge(sequence));
+        self.metrics.journal.leader.with_label_values(journal).set(i64::from(role == Role::Leading));
+        self.metrics.journal.epoch.with_label_values(journal).set(gauge(epoch));
+        self.metrics.journal.sequence.with_label_values(journal).set(gauge(sequence));
         self.status.send_if_modified(|status| {
             let changed = status.role != role || status.sequence != sequence || status.caught_up != caught_up;
             if changed {
@@ -192,7 +196,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
     }
 
     pub(super) fn count(&self, transition: &str) {
-        self.metrics.journal_transitions.with_label_values(&[self.config.stream, transition]).inc();
+        self.metrics.journal.transitions.with_label_values(&[self.config.stream, transition]).inc();
     }
 
     /// The decider, for tasks of their own.

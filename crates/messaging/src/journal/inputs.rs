@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::{Decider, Positions, contain::contain, control::Place};
 use crate::{
-    dead_letter::{Cause, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, chain},
+    dead_letter::{Cause, ORIGINAL_SEQUENCE, ORIGINAL_STREAM, redrive},
+    error_chain,
     log::{Log, Reader, Stored},
     topology::REDRIVE,
     trace::{self, TraceContext},
@@ -32,7 +33,7 @@ pub(super) fn sources<D: Decider>(decider: &D, journal: &str) -> Vec<Source> {
         stream: input.stream,
         subjects: input.subjects.iter().map(|&subject| subject.to_owned()).collect(),
     });
-    let put_back = Source { stream: REDRIVE, subjects: vec![format!("redrive.{journal}")] };
+    let put_back = Source { stream: REDRIVE, subjects: vec![redrive::subject(journal)] };
     named.chain([put_back]).collect()
 }
 
@@ -132,7 +133,7 @@ fn read<D: Decider>(
     if stream == REDRIVE && original(message).is_none() {
         return Err((Cause::Undecodable, "it does not say where it stood before".to_owned()));
     }
-    let undecodable = |error| (Cause::Undecodable, chain(&error));
+    let undecodable = |error| (Cause::Undecodable, error_chain(&error));
     let raw = RawEnvelope::parse(&message.payload).map_err(undecodable)?;
     // What was put back stands under the journal's name; elsewhere a subject that is not the type is a lie,
     // and the other readers of the stream would not have seen it as what it says it is.

@@ -22,11 +22,11 @@ use super::{
     fence::Lost,
     fold::Folded,
     inputs::{Content, Input, Inputs},
-    tentative::{Cause, Pending, Tentative, Undecided},
+    tentative::{Causation, Pending, Tentative, Undecided},
 };
 use crate::{
     commit::MAX_BATCH,
-    dead_letter::Cause as ParkedFor,
+    dead_letter::Cause,
     log::{Beat, Beats, Log},
 };
 
@@ -52,8 +52,8 @@ pub(super) enum Led {
     TickBroke,
 }
 
-/// A leader's turn.
-struct Turn<'a, L, D: Decider> {
+/// The journal's active writer, until it loses the journal or hands it over.
+struct Leader<'a, L, D: Decider> {
     journal: &'a mut Journal<L, D>,
     /// The state with everything decided, committed or not.
     folded: Folded<D::State>,
@@ -88,7 +88,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let (committed, positions) = (folded.sequence, folded.positions.clone());
         let clock = BrokerClock::ask(self.log.clone(), self.config.stream, committed);
         let look = look(self.log.clone(), self.config.stream);
-        let mut turn = Turn {
+        let mut leader = Leader {
             journal: self,
             folded,
             committed,
@@ -108,13 +108,13 @@ impl<L: Log, D: Decider> Journal<L, D> {
             snapshot_sequence: committed,
             snapshots: JoinSet::new(),
         };
-        let led = turn.run(stop).await;
-        turn.report(Role::Following);
+        let led = leader.run(stop).await;
+        leader.report(Role::Following);
         led
     }
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     async fn run(&mut self, stop: &CancellationToken) -> Led {
         let config = self.journal.config.clone();
         let decider = self.journal.shared_decider();
@@ -178,7 +178,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                 continue;
             }
             if let Some(error) = self.journal.poisoned.get(&place).cloned() {
-                self.park_input(place, original, None, ParkedFor::Panicked, error);
+                self.park_input(place, original, None, Cause::Panicked, error);
                 continue;
             }
             match input.content {
@@ -187,9 +187,11 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
                 }
                 Content::Decide { input, at, id, trace, kind, aggregate } => {
                     let name = format!("{}:{}", place.0, place.1);
-                    let (cause, about) = (Cause { name: &name, id, at }, (kind.as_str(), aggregate.as_str()));
+                    let cause = Causation { name: &name, id, at, put_back: original.is_some() };
+                    let about = (kind.as_str(), aggregate.as_str());
                     let decided = self.tentative(decider).decide(&input, &cause, &trace, about);
                     self.take_note(place, id, original, decided)?;
+                    self.note_age(at);
                 }
             }
         }
@@ -218,7 +220,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
             }
             Err(Undecided::Hopeless(why)) => {
                 error!(journal, stream, sequence, why, "an input cannot be decided on");
-                self.park_input((stream, sequence), original, None, ParkedFor::Panicked, why);
+                self.park_input((stream, sequence), original, None, Cause::Panicked, why);
             }
             Err(Undecided::Broken(error)) => {
                 error!(journal, stream, sequence, error, "an input broke the state; it is rebuilt");
@@ -251,10 +253,10 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         }
         let journal = self.journal.config.stream;
         let name = format!("tick:{}:{}", self.folded.epoch, now.0);
-        let cause = Cause { name: &name, id: events::ids::derive(&[journal, &name]), at: now };
-        let ticked = self.tentative(decider).tick(&cause);
-        let Err(undecided) = ticked else { return Ok(()) };
-        self.journal.metrics.failed_ticks.with_label_values(&[journal]).inc();
+        let id = events::ids::derive(&[journal, &name]);
+        let cause = Causation { name: &name, id, at: now, put_back: false };
+        let Err(undecided) = self.tentative(decider).tick(&cause) else { return Ok(()) };
+        self.journal.metrics.journal.failed_ticks.with_label_values(&[journal]).inc();
         match undecided {
             Undecided::Hopeless(why) => {
                 if !std::mem::replace(&mut self.tick_failed, true) {

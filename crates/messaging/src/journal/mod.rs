@@ -16,6 +16,7 @@ mod inputs;
 mod lead;
 mod parked;
 mod positions;
+mod replay;
 mod snapshot;
 mod tentative;
 
@@ -39,6 +40,7 @@ pub use control::{Control, Place};
 pub use decider::{Decider, InputStream, Meta};
 pub use handle::{JournalHandle, JournalStatus, Role};
 pub use positions::Positions;
+pub use replay::{Replayed, replay};
 
 /// Reads that may wait for the journal's task.
 const QUERIES: usize = 1_024;
@@ -130,6 +132,8 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let (ask, queries) = mpsc::channel(QUERIES);
         let (status, watching) = watch::channel(JournalStatus::starting());
         let decider = Arc::new(decider);
+        metrics.commit.written_to(config.stream);
+        metrics.journal.failed_ticks.with_label_values(&[config.stream]);
         let journal = Self {
             log,
             decider,

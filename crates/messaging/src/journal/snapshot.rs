@@ -1,4 +1,8 @@
 //! Snapshots: the fold as of a sequence, so that a start need not read the journal from its beginning.
+//!
+//! Each version of them stands on a shelf of its own, and tidies up there alone. Going back to an earlier release
+//! therefore finds the last ones that it can read, however long the later one was at work: the beginning of the journal
+//! may have aged out by then.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -9,6 +13,8 @@ use crate::log::{Log, Unavailable};
 
 /// The version of the snapshot's own layout.
 const FORMAT: u32 = 2;
+/// The version, of layout and state, whose snapshots stand under the journal's own name.
+const FIRST: (u32, u32) = (2, 1);
 /// How many snapshots of a journal are kept: an unreadable one falls back to the one before.
 const KEEP: usize = 3;
 /// Length of the hex digest and the line end before the body.
@@ -25,6 +31,14 @@ struct Snapshot<S> {
     positions: Positions,
     parked: Parked,
     state: S,
+}
+
+/// The name under which this version keeps a journal's snapshots.
+fn shelf<D: Decider>(journal: &str) -> String {
+    match (FORMAT, D::STATE_VERSION) {
+        FIRST => journal.to_owned(),
+        (format, state) => format!("{journal}@{format}.{state}"),
+    }
 }
 
 /// Writes the fold down.
@@ -50,7 +64,7 @@ pub(super) fn encode<D: Decider>(
 }
 
 /// Reads a fold back; says why not if it cannot be trusted.
-fn decode<D: Decider>(body: &[u8]) -> Result<Folded<D::State>, String> {
+pub(super) fn decode<D: Decider>(body: &[u8]) -> Result<Folded<D::State>, String> {
     let (digest, json) = body.split_at_checked(DIGEST + 1).ok_or("it is cut short")?;
     if hex::encode(Sha256::digest(json)).as_bytes() != &digest[..DIGEST] {
         return Err("its checksum is wrong".to_owned());
@@ -81,8 +95,9 @@ pub(super) async fn load<L: Log, D: Decider>(
     log: &L,
     journal: &str,
 ) -> Result<Folded<D::State>, Unavailable> {
-    for sequence in log.snapshots(journal).await? {
-        let decoded = match log.load_snapshot(journal, sequence).await? {
+    let shelf = shelf::<D>(journal);
+    for sequence in log.snapshots(&shelf).await? {
+        let decoded = match log.load_snapshot(&shelf, sequence).await? {
             Some(body) => decode::<D>(&body),
             None => Err("its bytes are damaged or gone".to_owned()),
         };
@@ -98,12 +113,12 @@ pub(super) async fn load<L: Log, D: Decider>(
 }
 
 /// Stores a snapshot and forgets the oldest ones.
-pub(super) async fn save<L: Log>(log: L, journal: &'static str, sequence: u64, body: Vec<u8>) {
-    let bytes = body.len();
+pub(super) async fn save<L: Log, D: Decider>(log: L, journal: &'static str, sequence: u64, body: Vec<u8>) {
+    let (bytes, shelf) = (body.len(), shelf::<D>(journal));
     let stored = async {
-        log.save_snapshot(journal, sequence, body).await?;
-        for old in log.snapshots(journal).await?.into_iter().skip(KEEP) {
-            log.drop_snapshot(journal, old).await?;
+        log.save_snapshot(&shelf, sequence, body).await?;
+        for old in log.snapshots(&shelf).await?.into_iter().skip(KEEP) {
+            log.drop_snapshot(&shelf, old).await?;
         }
         Ok::<_, Unavailable>(())
     };

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Decider, Meta, contain::contain, fold::Folded, handle::Answer};
 use crate::{
-    headers::{CONTENT_TYPE, EPOCH, Headers, JSON, POSITIONS},
+    headers::{CONTENT_TYPE, EPOCH, Headers, JSON, POSITIONS, PUT_BACK},
     log::Message,
     trace::{self, TraceContext},
 };
@@ -20,12 +20,14 @@ pub(super) const MAX_EVENTS: usize = 100;
 /// tried for ever, and nothing would move until then.
 const MAX_BYTES: usize = 512 * 1024;
 
-/// Where an event comes from: everything its envelope says that its payload does not.
-pub(super) struct Cause<'a> {
+/// Where an event comes from: everything its message says that its payload does not.
+pub(super) struct Causation<'a> {
     /// Names the cause, for the event's own id: an input's stream and sequence, or a tick.
     pub(super) name: &'a str,
     pub(super) id: Uuid,
     pub(super) at: Timestamp,
+    /// The input was put back.
+    pub(super) put_back: bool,
 }
 
 /// Why nothing was decided; what was pending before still is.
@@ -78,13 +80,14 @@ impl<D: Decider> Tentative<'_, D> {
     pub(super) fn decide(
         &mut self,
         input: &D::Input,
-        cause: &Cause<'_>,
+        cause: &Causation<'_>,
         trace: &TraceContext,
         about: (&str, &str),
     ) -> Result<(), Undecided> {
         let span = input_span(trace, about);
         let continued = trace::continue_in(&span, trace);
-        let meta = Meta { id: cause.id, at: cause.at, trace_id: trace.trace_id };
+        let Causation { id, at, put_back, .. } = *cause;
+        let meta = Meta { id, at, trace_id: trace.trace_id, put_back };
         let decided = contain(|| self.decider.decide(&self.folded.state, input, &meta));
         let events = decided.map_err(|panic| Undecided::Hopeless(format!("deciding on it {panic}")))?;
         if events.len() > MAX_EVENTS {
@@ -98,7 +101,7 @@ impl<D: Decider> Tentative<'_, D> {
     }
 
     /// Decides on time having passed. What is beyond the most events is decided at the next tick.
-    pub(super) fn tick(&mut self, cause: &Cause<'_>) -> Result<(), Undecided> {
+    pub(super) fn tick(&mut self, cause: &Causation<'_>) -> Result<(), Undecided> {
         let decided = contain(|| self.decider.tick(&self.folded.state, cause.at));
         let events = decided.map_err(|panic| Undecided::Hopeless(format!("the tick {panic}")))?;
         let traced = |(event, trace_id): (D::Event, TraceId)| (event, TraceContext::unsampled(trace_id));
@@ -107,7 +110,11 @@ impl<D: Decider> Tentative<'_, D> {
     }
 
     /// Folds events in, and keeps the messages that will store them; all or none.
-    fn record(&mut self, events: &[(D::Event, TraceContext)], cause: &Cause<'_>) -> Result<(), Undecided> {
+    fn record(
+        &mut self,
+        events: &[(D::Event, TraceContext)],
+        cause: &Causation<'_>,
+    ) -> Result<(), Undecided> {
         let (journal, epoch) = (self.journal, self.folded.epoch);
         let write = || {
             let each = events.iter().enumerate();
@@ -138,7 +145,7 @@ fn message<E: StreamEvent>(
     event: &E,
     journal: &str,
     epoch: u64,
-    cause: &Cause<'_>,
+    cause: &Causation<'_>,
     trace: &TraceContext,
     index: usize,
 ) -> (Meta, Message) {
@@ -152,10 +159,13 @@ fn message<E: StreamEvent>(
         causation_id: cause.id,
         data: event,
     };
-    let meta = Meta { id: envelope.id, at: cause.at, trace_id: trace.trace_id };
+    let meta = Meta { id: envelope.id, at: cause.at, trace_id: trace.trace_id, put_back: cause.put_back };
     let mut headers = Headers::new();
     headers.set(CONTENT_TYPE, JSON);
     headers.set(EPOCH, epoch.to_string());
+    if cause.put_back {
+        headers.set(PUT_BACK, "true");
+    }
     trace.inject(&mut headers);
     (meta, Message { subject: event.kind().to_owned(), headers, payload: envelope.to_body().into() })
 }

@@ -3,7 +3,7 @@
 use events::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What one consumer knows of a message it has handed back, or is about to handle alone.
+/// What one consumer knows of a message it has handed back, is about to handle alone, or was handed while it had it.
 ///
 /// Deliveries that came after it and of which nobody says how they ended are counted as failures: the
 /// process died with the message in hand.
@@ -19,4 +19,7 @@ pub struct Attempts {
     pub first_failure: Option<Timestamp>,
     /// The next delivery is handled with nothing else in hand, because it may kill the process.
     pub alone: bool,
+    /// How often in a row it has: the process died, and nothing else was being handled.
+    #[serde(default)]
+    pub died_alone: u64,
 }

@@ -9,8 +9,8 @@ use events::catalogue::{self, ConsumerDef, every_consumer};
 
 use super::Identity;
 use crate::{
-    jetstream::{ATTEMPTS_STREAM, SNAPSHOT_BUCKET, attempts_subject, beat_subject, inbox_prefix},
-    topology::{self, TopologyOptions},
+    jetstream::{ATTEMPTS_STREAM, attempts_subject, beat_subject, inbox_prefix, snapshot_bucket},
+    topology,
 };
 
 /// What one user of the broker may do; everything else is refused.
@@ -24,6 +24,17 @@ pub struct Permissions {
     pub subscribe: BTreeSet<String>,
 }
 
+/// What the user of the server itself may do: ask servers how they are, and hear what they say of themselves. It has no
+/// part in the fleet, though without limits it could remove all of it.
+pub(super) fn of_the_server() -> Permissions {
+    let set = |subjects: &[&str]| subjects.iter().map(|&subject| subject.to_owned()).collect();
+    Permissions {
+        publish: set(&["$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.>", "$SYS.REQ.ACCOUNT.PING.>"]),
+        subscribe: set(&["$SYS.>", "_INBOX.>", "_INBOX_sys.>"]),
+        never: BTreeSet::new(),
+    }
+}
+
 pub(super) fn of(identity: &Identity) -> Permissions {
     let mut granted = Permissions::default();
     // Answers come to a private inbox: with a common one everybody could read everybody's.
@@ -34,6 +45,12 @@ pub(super) fn of(identity: &Identity) -> Permissions {
     } else {
         // Whoever works or reads makes sure first that the buckets are there.
         granted.ask("STREAM.INFO", &[ATTEMPTS_STREAM]);
+    }
+    if identity.backs_up {
+        granted.back_up();
+    }
+    for stream in &identity.looks_at {
+        granted.ask("STREAM.INFO", &[stream]);
     }
     for stream in &identity.reads {
         granted.read(stream, &identity.works);
@@ -84,11 +101,12 @@ impl Permissions {
     fn lead(&mut self, journal: &str) {
         self.publish.insert(beat_subject(journal));
         self.subscribe.insert(beat_subject(journal));
-        let (bucket, stream) = (SNAPSHOT_BUCKET, format!("OBJ_{SNAPSHOT_BUCKET}"));
+        let bucket = snapshot_bucket(journal);
+        let stream = format!("OBJ_{bucket}");
         self.publish.extend([format!("$O.{bucket}.C.*"), format!("$O.{bucket}.M.*")]);
         self.ask("STREAM.INFO", &[&stream]);
         self.ask("STREAM.PURGE", &[&stream]);
-        self.ask("DIRECT.GET", &[&stream, &format!("$O.{bucket}.M.*")]);
+        self.ask("STREAM.MSG.GET", &[&stream]);
         // The client names the consumers it reads the bucket with once a connection broke, and takes them away.
         self.ask("CONSUMER.CREATE", &[&stream]);
         self.ask("CONSUMER.CREATE", &[&stream, ">"]);
@@ -98,11 +116,17 @@ impl Permissions {
         self.publish.extend([format!("$JS.FC.{stream}.>"), format!("$JS.FC.*.*.{stream}.>")]);
     }
 
+    /// The server's own snapshots of what there is; it sends on when it is told that a part has arrived.
+    fn back_up(&mut self) {
+        for stream in topology::stream_names() {
+            self.ask("STREAM.SNAPSHOT", &[&stream]);
+            self.publish.insert(format!("$JS.SNAPSHOT.ACK.{stream}.>"));
+        }
+    }
+
     /// What must exist, by name: nothing can be deleted or emptied.
     fn set_up(&mut self) {
-        let streams = topology::streams(&TopologyOptions::default());
-        let names = streams.into_iter().map(|stream| stream.name).chain([format!("OBJ_{SNAPSHOT_BUCKET}")]);
-        for stream in names {
+        for stream in topology::stream_names() {
             for request in ["STREAM.INFO", "STREAM.CREATE", "STREAM.UPDATE"] {
                 self.ask(request, &[&stream]);
             }

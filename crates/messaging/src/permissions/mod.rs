@@ -21,8 +21,20 @@ pub use grants::Permissions;
 
 /// Who sets the broker up: streams, consumers and buckets, and not one event.
 pub const SETUP: &str = "setup";
-/// Who looks at everything, and puts dead letters back.
+/// Who looks at everything, saves it, and puts dead letters back.
 pub const OPERATOR: &str = "operator";
+/// Who puts a backup back into an empty broker. That takes every right there is in the fleet's account, so it is none
+/// of [`identities`]: it is let in for a restore, and not longer.
+pub const RESTORE: &str = "restore";
+
+/// Who looks after the server itself, in an account of its own.
+pub const SYSTEM: &str = "sys";
+
+/// What [`SYSTEM`] may do.
+#[must_use]
+pub fn of_the_server() -> Permissions {
+    grants::of_the_server()
+}
 
 /// What one user of the broker is for.
 #[derive(Debug, Clone)]
@@ -31,6 +43,8 @@ pub struct Identity {
     pub name: &'static str,
     /// Subjects it publishes to; with the server's wildcards.
     writes: Vec<String>,
+    /// Streams of which it asks how they are.
+    looks_at: Vec<&'static str>,
     /// Streams that it reads from any place.
     reads: Vec<String>,
     /// Consumers whose messages it is given and settles.
@@ -39,6 +53,8 @@ pub struct Identity {
     journal: Option<&'static str>,
     /// Whether it creates and changes what [`topology`] says must exist.
     sets_up: bool,
+    /// Whether it saves every stream and bucket.
+    backs_up: bool,
 }
 
 /// Everybody, the services in the order of an order's life.
@@ -53,17 +69,17 @@ pub fn identities() -> Vec<Identity> {
             .writing("requests.stock.>")
             .leading(INVENTORY)
             .reading(&[REQUESTS, ORDERS]),
-        Identity::service(PAYMENTS.writer).writing(PAYMENTS.subjects).working(&[
+        Identity::service(PAYMENTS.writer).keeping(PAYMENTS).working(&[
             PAYMENT_CHARGE,
             PAYMENT_REFUND,
             PAYMENT_ADVISORIES,
         ]),
-        Identity::service(NOTIFICATIONS.writer).writing(NOTIFICATIONS.subjects).working(&[
+        Identity::service(NOTIFICATIONS.writer).keeping(NOTIFICATIONS).working(&[
             NOTIFICATION_ORDERS,
             NOTIFICATION_REFUNDS,
             NOTIFICATION_ADVISORIES,
         ]),
-        Identity::service("audit-service").reading(&STREAMS),
+        Identity::service("audit-service").reading(&STREAMS).reading_of_the_broker(),
         Identity { sets_up: true, ..Identity::nobody(SETUP) },
         Identity::operator(),
     ]
@@ -71,7 +87,8 @@ pub fn identities() -> Vec<Identity> {
 
 impl Identity {
     fn nobody(name: &'static str) -> Self {
-        Self { name, writes: vec![], reads: vec![], works: vec![], journal: None, sets_up: false }
+        let (writes, looks_at, reads, works) = (vec![], vec![], vec![], vec![]);
+        Self { name, writes, looks_at, reads, works, journal: None, sets_up: false, backs_up: false }
     }
 
     /// Parks what it cannot handle, and counts what is parked and put back.
@@ -81,13 +98,12 @@ impl Identity {
         service
     }
 
-    /// Reads every stream there is, and writes what operators do about dead letters.
+    /// Reads and saves every stream there is, and writes what operators do about dead letters.
     fn operator() -> Self {
-        let streams = topology::streams(&topology::TopologyOptions::default());
-        let reads = streams.into_iter().map(|stream| stream.name).collect();
+        let reads = topology::stream_names();
         let mut writes: Vec<String> = LetterEvent::TYPES.iter().map(|(kind, _)| (*kind).to_owned()).collect();
         writes.push("redrive.*".to_owned());
-        Self { reads, writes, ..Self::nobody(OPERATOR) }
+        Self { reads, writes, backs_up: true, ..Self::nobody(OPERATOR) }
     }
 
     fn writing(mut self, subject: &str) -> Self {
@@ -100,9 +116,21 @@ impl Identity {
         self
     }
 
+    /// What the broker itself reports of consumers.
+    fn reading_of_the_broker(mut self) -> Self {
+        self.reads.push(topology::ADVISORIES.to_owned());
+        self
+    }
+
+    /// Writes a stream, and makes sure that it is there.
+    fn keeping(mut self, stream: StreamDef) -> Self {
+        self.looks_at.push(stream.name);
+        self.writing(stream.subjects)
+    }
+
     fn leading(mut self, journal: StreamDef) -> Self {
         self.journal = Some(journal.name);
-        self.writing(journal.subjects).reading(&[journal])
+        self.keeping(journal).reading(&[journal])
     }
 
     /// Of a worker's consumer it works on what operators put back for it, too.
@@ -116,5 +144,54 @@ impl Identity {
     #[must_use]
     pub fn permissions(&self) -> Permissions {
         grants::of(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    #[test]
+    fn each_stream_is_written_by_who_the_catalogue_says() {
+        for def in STREAMS {
+            let prefix = def.subjects.trim_end_matches('>');
+            let writes = |one: &&Identity| one.writes.iter().any(|subject| subject.starts_with(prefix));
+            let everybody = identities();
+            let writers: Vec<_> = everybody.iter().filter(writes).map(|one| one.name).collect();
+            match def.name {
+                "REQUESTS" => assert_eq!(writers, ["order-service", "inventory-service"]),
+                _ => assert_eq!(writers, [def.writer]),
+            }
+        }
+    }
+
+    #[test]
+    fn each_consumer_is_worked_on_by_one_service_whose_name_it_bears() {
+        let mut workers = BTreeMap::new();
+        for one in identities() {
+            for def in &one.works {
+                assert!(one.name.starts_with(def.durable.split('-').next().unwrap_or_default()));
+                assert!(workers.insert(def.durable, one.name).is_none(), "{} has two workers", def.durable);
+            }
+        }
+        let all: BTreeSet<_> = catalogue::every_consumer().map(|def| def.durable).collect();
+        assert_eq!(workers.into_keys().collect::<BTreeSet<_>>(), all);
+    }
+
+    #[test]
+    fn who_sets_up_publishes_no_event_and_nobody_else_makes_anything() {
+        for one in identities() {
+            let Permissions { publish, .. } = one.permissions();
+            let makes = |subject: &&String| {
+                ["$JS.API.STREAM.CREATE.", "$JS.API.STREAM.UPDATE."]
+                    .iter()
+                    .any(|api| subject.starts_with(api))
+            };
+            assert_eq!(publish.iter().any(|subject| makes(&subject)), one.name == SETUP, "{}", one.name);
+            let is_api = publish.iter().all(|subject| subject.starts_with("$JS.API."));
+            assert_eq!(is_api, one.name == SETUP, "{}", one.name);
+        }
     }
 }

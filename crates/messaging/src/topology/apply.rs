@@ -10,7 +10,7 @@ use events::catalogue::{ConsumerDef, every_consumer};
 use super::{Action, Change, TopologyError, TopologyOptions, desired, diff};
 use crate::{
     dead_letter,
-    jetstream::{ATTEMPTS_STREAM, JetStream, SNAPSHOT_BUCKET},
+    jetstream::{ATTEMPTS_STREAM, JetStream},
 };
 
 /// Makes the broker what it must be, or changes nothing at all if there is anything it would have to refuse.
@@ -44,9 +44,13 @@ enum Mode {
 async fn walk(js: &JetStream, options: &TopologyOptions, mode: Mode) -> Result<Vec<Change>, TopologyError> {
     let mut changes = Vec::new();
     for stream in desired::streams(options) {
-        changes.push(stream_change(js, &stream, mode).await?);
+        let what = format!("stream {}", stream.name);
+        changes.push(stream_change(js, what, &stream, mode).await?);
     }
-    changes.push(bucket_change(js, options, mode).await?);
+    for bucket in desired::snapshots(options) {
+        let what = format!("bucket {}", bucket.name.trim_start_matches("OBJ_"));
+        changes.push(stream_change(js, what, &bucket, mode).await?);
+    }
     for consumer in every_consumer() {
         changes.push(consumer_change(js, consumer, mode).await?);
     }
@@ -67,8 +71,12 @@ fn action(difference: diff::Difference) -> Action {
     }
 }
 
-async fn stream_change(js: &JetStream, desired: &Config, mode: Mode) -> Result<Change, TopologyError> {
-    let what = format!("stream {}", desired.name);
+async fn stream_change(
+    js: &JetStream,
+    what: String,
+    desired: &Config,
+    mode: Mode,
+) -> Result<Change, TopologyError> {
     let Some((actual, bytes)) = find_stream(js, &desired.name).await? else {
         if mode == Mode::Apply {
             js.context.create_stream(desired.clone()).await.map_err(|error| broker(&what, &error))?;
@@ -97,22 +105,6 @@ async fn find_stream(js: &JetStream, name: &str) -> Result<Option<(Config, u64)>
 fn is_missing_stream(kind: &GetStreamErrorKind) -> bool {
     use async_nats::jetstream::ErrorCode;
     matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
-}
-
-async fn bucket_change(
-    js: &JetStream,
-    options: &TopologyOptions,
-    mode: Mode,
-) -> Result<Change, TopologyError> {
-    let what = format!("bucket {SNAPSHOT_BUCKET}");
-    if find_stream(js, &format!("OBJ_{SNAPSHOT_BUCKET}")).await?.is_some() {
-        return Ok(Change { what, action: Action::Unchanged });
-    }
-    if mode == Mode::Apply {
-        let created = js.context.create_object_store(desired::snapshots(options)).await;
-        created.map_err(|error| broker(&what, &error))?;
-    }
-    Ok(Change { what, action: Action::Created })
 }
 
 async fn consumer_change(js: &JetStream, def: &ConsumerDef, mode: Mode) -> Result<Change, TopologyError> {

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use async_nats::jetstream::{
     consumer::{AckPolicy, DeliverPolicy, pull},
-    object_store,
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
-use events::catalogue::{ConsumerDef, STREAMS};
+use events::catalogue::{ADVISORIES, ConsumerDef, DEAD_LETTERS, REDRIVE, STREAMS, StreamDef};
 
-use super::{ADVISORIES, REDRIVE, TopologyOptions};
+use super::TopologyOptions;
 use crate::{
-    dead_letter,
-    jetstream::{ATTEMPTS_STREAM, SNAPSHOT_BUCKET},
+    dead_letter::redrive,
+    jetstream::{ATTEMPTS_STREAM, ATTEMPTS_SUBJECTS, snapshot_bucket},
 };
 
 /// Time in which a second message with the same id is not stored. Longer than any publisher insists.
@@ -28,8 +27,8 @@ const MAX_ACK_PENDING: i64 = 20_000;
 
 /// The operators' streams: parked messages, messages put back, and the broker's own alarms.
 const OPERATOR_STREAMS: [(&str, &[&str]); 3] = [
-    (dead_letter::STREAM, &["dead_letters.>"]),
-    (REDRIVE, &["redrive.>"]),
+    (DEAD_LETTERS.name, &[DEAD_LETTERS.subjects]),
+    (REDRIVE, &[redrive::SUBJECTS]),
     (
         ADVISORIES,
         &["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"],
@@ -50,12 +49,19 @@ pub fn streams(options: &TopologyOptions) -> Vec<Config> {
     domain.chain(operator).chain([attempts(options)]).collect()
 }
 
+/// The name of every stream, those behind the buckets among them.
+#[must_use]
+pub fn stream_names() -> Vec<String> {
+    let options = TopologyOptions::default();
+    streams(&options).into_iter().chain(snapshots(&options)).map(|stream| stream.name).collect()
+}
+
 /// The bucket of attempts at messages: of each message the last word only.
 fn attempts(options: &TopologyOptions) -> Config {
-    let subjects = ["$KV.worker-attempts.>"];
+    let max_bytes = options.max_bytes / OPERATOR_SHARE;
     Config {
         max_messages_per_subject: 1,
-        ..stream(ATTEMPTS_STREAM, &subjects, options, options.max_bytes / OPERATOR_SHARE, DUPLICATE_WINDOW)
+        ..stream(ATTEMPTS_STREAM, &[ATTEMPTS_SUBJECTS], options, max_bytes, DUPLICATE_WINDOW)
     }
 }
 
@@ -100,13 +106,24 @@ pub fn consumer(def: &ConsumerDef) -> pull::Config {
     }
 }
 
-/// The bucket of the journals' snapshots.
-pub(super) fn snapshots(options: &TopologyOptions) -> object_store::Config {
-    object_store::Config {
-        bucket: SNAPSHOT_BUCKET.to_owned(),
-        description: Some("state of the journals, for a short start".to_owned()),
-        max_bytes: options.max_bytes,
-        num_replicas: options.replicas,
-        ..object_store::Config::default()
-    }
+/// The buckets of snapshots, one per journal, as the client's object stores are, but for one thing: a direct answer
+/// would be the stored bytes as they are, sent to any subject that whoever asks names, also where they may not write.
+pub(super) fn snapshots(options: &TopologyOptions) -> Vec<Config> {
+    let journals = STREAMS.iter().filter(|def| def.control.is_some());
+    let bucket = |journal: &StreamDef| {
+        let bucket = snapshot_bucket(journal.name);
+        let (chunks, names) = (format!("$O.{bucket}.C.>"), format!("$O.{bucket}.M.>"));
+        let subjects = [chunks.as_str(), names.as_str()];
+        let name = format!("OBJ_{bucket}");
+        Config {
+            allow_rollup: true,
+            allow_direct: false,
+            deny_delete: false,
+            deny_purge: false,
+            // The state of a journal that nobody writes any more is worth as much as that of a busy one.
+            max_age: Duration::ZERO,
+            ..stream(&name, &subjects, options, options.max_bytes, DUPLICATE_WINDOW)
+        }
+    };
+    journals.map(bucket).collect()
 }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_nats::jetstream::{
     consumer::{self, pull},
-    stream::{Config, DiscardPolicy},
+    stream::Config,
 };
 
 /// The differences between two configurations.
@@ -38,7 +38,7 @@ pub(super) fn stream(actual: &Config, desired: &Config, bytes: u64) -> Differenc
     difference.note(flags, &ours(actual), &ours(desired), false);
     difference.note("retention", &actual.retention, &desired.retention, true);
     difference.note("storage", &actual.storage, &desired.storage, true);
-    difference.note("discard", &actual.discard, &desired.discard, desired.discard == DiscardPolicy::Old);
+    difference.note("discard", &actual.discard, &desired.discard, false);
     let kept = |c: &Config| c.max_messages_per_subject.max(0);
     difference.note("max_messages_per_subject", &kept(actual), &kept(desired), kept(desired) > 0);
     difference.note("replicas", &actual.num_replicas, &desired.num_replicas, false);
@@ -58,6 +58,7 @@ pub(super) fn merged(actual: &Config, desired: &Config) -> Config {
     Config {
         subjects: desired.subjects.clone(),
         discard: desired.discard,
+        max_messages_per_subject: desired.max_messages_per_subject,
         max_bytes: desired.max_bytes,
         max_age: desired.max_age,
         num_replicas: desired.num_replicas,
@@ -91,6 +92,8 @@ pub(super) fn consumer(actual: &consumer::Config, desired: &pull::Config) -> Dif
 mod tests {
     use std::time::Duration;
 
+    use async_nats::jetstream::stream::DiscardPolicy;
+
     use super::*;
     use crate::topology::{TopologyOptions, desired};
 
@@ -106,7 +109,7 @@ mod tests {
     #[test]
     fn what_would_lose_messages_is_told_apart_from_what_would_not() {
         let desired = orders();
-        let table: [(&str, Config, bool); 6] = [
+        let table: [(&str, Config, bool); 8] = [
             ("shorter age", Config { max_age: desired.max_age * 2, ..desired.clone() }, true),
             ("no age limit before", Config { max_age: Duration::ZERO, ..desired.clone() }, true),
             ("longer age", Config { max_age: desired.max_age / 2, ..desired.clone() }, false),
@@ -117,11 +120,15 @@ mod tests {
             ),
             ("discard old before", Config { discard: DiscardPolicy::Old, ..desired.clone() }, false),
             ("more replicas", Config { num_replicas: 3, ..desired.clone() }, false),
+            ("few per subject before", Config { max_messages_per_subject: 5, ..desired.clone() }, false),
+            ("deleting allowed before", Config { deny_delete: false, ..desired.clone() }, false),
         ];
         for (what, actual, loses) in table {
             let difference = stream(&actual, &desired, 0);
             assert!(!difference.is_none(), "{what}");
             assert_eq!(!difference.destructive.is_empty(), loses, "{what}: {difference:?}");
+            let left = stream(&merged(&actual, &desired), &desired, 0);
+            assert!(loses || left.is_none(), "{what}: what is not mended by an update: {left:?}");
         }
     }
 

@@ -11,12 +11,8 @@ mod diff;
 use std::time::Duration;
 
 pub use apply::{compare, setup, verify};
-pub use desired::{consumer, streams};
-
-/// The stream of messages that were put back for one consumer.
-pub const REDRIVE: &str = "REDRIVE";
-/// The stream of what the broker itself reports of consumers. Its bodies are no envelopes.
-pub const ADVISORIES: &str = "ADVISORIES";
+pub use desired::{consumer, stream_names, streams};
+pub use events::catalogue::{ADVISORIES, REDRIVE};
 
 /// What an operator chooses.
 #[derive(Debug, Clone)]
@@ -38,7 +34,7 @@ impl Default for TopologyOptions {
 /// What was done about one stream, consumer or bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// `stream ORDERS`, `consumer INVENTORY/payment-charge`, `bucket journal-snapshots`.
+    /// `stream ORDERS`, `consumer INVENTORY/payment-charge`, `bucket journal-snapshots-ORDERS`.
     pub what: String,
     /// What happened to it.
     pub action: Action,

@@ -4,26 +4,31 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use events::DecodeError;
 use futures_util::{FutureExt, future::join_all};
+use tokio::time::timeout;
 use tracing::{Span, debug, warn};
 
 use super::{
     Handler, Outcome, Received, Shared,
-    isolation::Turn,
+    isolation::IsolationGuard,
     process::{Verdict, tell},
+    recall::NOTE_AGAIN,
     retry::Pauses,
     stamp,
 };
 use crate::{
     commit::CommitError,
-    dead_letter::{Cause, chain},
+    dead_letter::Cause,
+    error_chain,
     log::{Attempts, Delivery, Log},
     trace,
 };
 
 /// Pause before outcomes are published again that the broker did not take.
 const REPUBLISH: Duration = Duration::from_millis(500);
-/// Pause before the broker is told again that a message is about to be handled alone.
-const NOTE_AGAIN: Duration = Duration::from_millis(500);
+/// How long a message that is to be handled alone waits at a time until the handler is ready.
+const READY: Duration = Duration::from_secs(1);
+/// Pause before it waits again.
+const NOT_READY: Duration = Duration::from_millis(100);
 
 /// What comes next for a message whose attempt is over.
 pub(super) enum Next {
@@ -52,53 +57,83 @@ impl<L: Log, H: Handler> Shared<L, H> {
         pauses: &mut Pauses,
         alone: bool,
     ) -> Next {
-        let turn = self.turn(delivery, attempts, alone).await;
-        attempts.begun = true;
-        let ended = AssertUnwindSafe(self.try_once(received)).catch_unwind().await;
-        let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
-        drop(turn);
         let durable = self.config.consumer.durable;
+        let Some(guard) = self.acquire_isolation(delivery, attempts, alone).await else {
+            self.metrics.worker.attempt(durable, "held");
+            return Next::Again(NOT_READY);
+        };
+        attempts.begun = true;
+        let tried = AssertUnwindSafe(self.try_once(received)).catch_unwind();
+        let ended = self.in_hand_until(delivery, attempts, tried).await;
+        let ended = ended.unwrap_or_else(|_| Ended::Failed(Cause::Panicked, "handling it panicked".into()));
+        self.note_survived(delivery, attempts).await;
+        drop(guard);
         match ended {
             Ended::Done => {
-                self.metrics.attempt(durable, "done");
+                self.metrics.worker.attempt(durable, "done");
                 tell(delivery.ack().await);
                 Next::Over(Verdict::Done)
             }
             Ended::Held(pause) => {
-                self.metrics.attempt(durable, "held");
+                self.metrics.worker.attempt(durable, "held");
                 Next::Again(pause)
             }
             Ended::Hopeless(cause, error) => {
-                self.metrics.attempt(durable, "rejected");
+                self.metrics.worker.attempt(durable, "rejected");
                 let tries = attempts.failed + 1;
                 Next::Over(self.park(delivery, cause, error, tries, attempts).await)
             }
             Ended::Failed(cause, error) => {
-                self.metrics.attempt(durable, "failed");
-                attempts.failed += 1;
-                attempts.first_failure.get_or_insert_with(|| (self.config.clock)());
-                if attempts.failed >= self.config.retry.max_attempts {
-                    return Next::Over(self.park(delivery, cause, error, attempts.failed, attempts).await);
-                }
-                let pause = pauses.next();
-                warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
-                received.attempt = attempts.failed + 1;
-                (received.first, received.repeated) = (false, true);
-                Next::Again(pause)
+                self.failed(delivery, received, attempts, pauses, (cause, error)).await
             }
         }
     }
 
+    /// Counts a failure: another attempt follows, unless it was the last one.
+    async fn failed<D: Delivery>(
+        &self,
+        delivery: &D,
+        received: &mut Received<'_>,
+        attempts: &mut Attempts,
+        pauses: &mut Pauses,
+        (cause, error): (Cause, String),
+    ) -> Next {
+        self.metrics.worker.attempt(self.config.consumer.durable, "failed");
+        attempts.failed += 1;
+        attempts.first_failure.get_or_insert_with(|| (self.config.clock)());
+        if attempts.failed >= self.config.retry.max_attempts {
+            return Next::Over(self.park(delivery, cause, error, attempts.failed, attempts).await);
+        }
+        let pause = pauses.next();
+        warn!(attempt = received.attempt, error, pause_ms = pause.as_millis(), "attempt failed");
+        received.attempt = attempts.failed + 1;
+        (received.first, received.repeated) = (false, true);
+        Next::Again(pause)
+    }
+
     /// Waits until the attempt may begin, and is noted if it has to be. While it cannot be noted, others may have
-    /// their turn.
-    async fn turn<D: Delivery>(&self, delivery: &D, attempts: &mut Attempts, alone: bool) -> Turn<'_> {
+    /// their turn. `None` if it is to be made alone and the handler is not ready: whoever waits for what is down would
+    /// be alone all the while, and dying then would be held against it.
+    async fn acquire_isolation<D: Delivery>(
+        &self,
+        delivery: &D,
+        attempts: &mut Attempts,
+        alone: bool,
+    ) -> Option<IsolationGuard<'_>> {
+        if !alone {
+            let turn = self.config.isolation.acquire(false);
+            return Some(self.in_hand_until(delivery, attempts, turn).await);
+        }
         loop {
-            let turn = self.config.isolation.turn(alone).await;
-            attempts.alone = attempts.alone || (alone && self.note_alone(delivery, attempts).await);
-            if attempts.alone || !alone {
-                return turn;
+            timeout(READY, self.handler.ready()).await.ok()?;
+            let guard = self.config.isolation.acquire(true).await;
+            // Others may have found out meanwhile.
+            self.handler.ready().now_or_never()?;
+            attempts.alone = attempts.alone || self.note_alone(delivery, attempts).await;
+            if attempts.alone {
+                return Some(guard);
             }
-            drop(turn);
+            drop(guard);
             tokio::time::sleep(NOTE_AGAIN).await;
         }
     }
@@ -107,16 +142,16 @@ impl<L: Log, H: Handler> Shared<L, H> {
         match self.handler.handle(received).await {
             Outcome::Publish(events) => match self.publish(&events, received).await {
                 Ok(()) => Ended::Done,
-                Err(refusal) => Ended::Hopeless(Cause::Rejected, chain(&refusal)),
+                Err(refusal) => Ended::Hopeless(Cause::Rejected, error_chain(&refusal)),
             },
-            Outcome::Retry(error) => Ended::Failed(Cause::Exhausted, chain(&*error)),
+            Outcome::Retry(error) => Ended::Failed(Cause::Exhausted, error_chain(&*error)),
             Outcome::Hold { reason, retry_in } => {
                 debug!(reason, "held until what it depends on is back");
                 Ended::Held(retry_in)
             }
             Outcome::Reject(error) => {
                 let cause = if error.is::<DecodeError>() { Cause::Undecodable } else { Cause::Rejected };
-                Ended::Hopeless(cause, chain(&*error))
+                Ended::Hopeless(cause, error_chain(&*error))
             }
         }
     }

@@ -13,7 +13,7 @@ pub struct Isolation(Arc<RwLock<()>>);
 
 /// Held while an attempt is made.
 #[expect(dead_code, reason = "guards: what matters is when they are dropped")]
-pub(super) enum Turn<'a> {
+pub(super) enum IsolationGuard<'a> {
     Beside(RwLockReadGuard<'a, ()>),
     Alone(RwLockWriteGuard<'a, ()>),
 }
@@ -21,7 +21,11 @@ pub(super) enum Turn<'a> {
 impl Isolation {
     /// Waits until the attempt may begin. First come, first served: somebody who waits to be alone holds up
     /// those who come later.
-    pub(super) async fn turn(&self, alone: bool) -> Turn<'_> {
-        if alone { Turn::Alone(self.0.write().await) } else { Turn::Beside(self.0.read().await) }
+    pub(super) async fn acquire(&self, alone: bool) -> IsolationGuard<'_> {
+        if alone {
+            IsolationGuard::Alone(self.0.write().await)
+        } else {
+            IsolationGuard::Beside(self.0.read().await)
+        }
     }
 }

@@ -7,37 +7,32 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, info_span, warn};
 
-use super::{Handler, Received, Shared, attempt::Next, in_hand::Held, recall::Recalled};
+use super::{Handler, Received, Shared, attempt::Next, in_hand::InHandGuard, recall::Recalled};
 use crate::{
-    dead_letter::{self, Cause, Failure, chain},
+    dead_letter::{self, Cause, Failure},
+    error_chain,
     log::{Attempts, Delivery, Log, Unavailable},
     topology::REDRIVE,
     trace,
 };
 
-/// How a message was settled.
-pub(super) enum Settled {
-    Done,
-    Parked,
-    HandedBack,
-}
-
-impl Settled {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Parked => "parked",
-            Self::HandedBack => "handed_back",
-        }
-    }
-}
-
-/// What one message comes to, short of being handed back.
+/// What one message comes to.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Verdict {
     Done,
     Parked,
     /// There is no time for it here; somebody may have it after the delay.
     HandBack(Duration),
+}
+
+impl Verdict {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Parked => "parked",
+            Self::HandBack(_) => "handed_back",
+        }
+    }
 }
 
 impl<L: Log, H: Handler> Shared<L, H> {
@@ -50,22 +45,27 @@ impl<L: Log, H: Handler> Shared<L, H> {
     ) {
         let durable = self.config.consumer.durable;
         let backlog = i64::try_from(delivery.backlog()).unwrap_or(i64::MAX);
-        self.metrics.backlog.with_label_values(&[durable]).set(backlog);
-        let Some(_held) = self.hold(delivery) else { return };
+        self.metrics.worker.backlog.with_label_values(&[durable]).set(backlog);
+        let Some(_held) = self.take_in_hand(delivery) else { return };
         let started = Instant::now();
-        let settled = tokio::select! {
-            settled = self.settle(delivery, stop, abandon) => settled,
+        let verdict = tokio::select! {
+            verdict = self.settle(delivery, stop, abandon) => verdict,
             never = keep_alive(delivery, self.config.progress) => never,
         };
         self.metrics
-            .process_seconds
-            .with_label_values(&[durable, settled.as_str()])
+            .worker
+            .seconds
+            .with_label_values(&[durable, verdict.as_str()])
             .observe(started.elapsed().as_secs_f64());
+        if !matches!(verdict, Verdict::HandBack(_)) {
+            let age = (self.config.clock)().since(delivery.message().timestamp);
+            self.metrics.handled(durable, age);
+        }
     }
 
     /// Takes the message in hand until what is returned is dropped; `None` if it is already.
-    pub(super) fn hold(&self, delivery: &impl Delivery) -> Option<Held<'_>> {
-        let in_flight = self.metrics.in_flight.with_label_values(&[self.config.consumer.durable]);
+    pub(super) fn take_in_hand(&self, delivery: &impl Delivery) -> Option<InHandGuard<'_>> {
+        let in_flight = self.metrics.worker.in_flight.with_label_values(&[self.config.consumer.durable]);
         self.in_hand.take(delivery, in_flight)
     }
 
@@ -74,25 +74,19 @@ impl<L: Log, H: Handler> Shared<L, H> {
         delivery: &D,
         stop: &CancellationToken,
         abandon: &CancellationToken,
-    ) -> Settled {
+    ) -> Verdict {
+        let at_once = Verdict::HandBack(Duration::ZERO);
         let Some(recalled) = stop.run_until_cancelled(self.recall(delivery)).await else {
             self.hand_back_unread(delivery).await;
-            return Settled::HandedBack;
+            return at_once;
         };
         let mut attempts = recalled.attempts;
         let work = self.work(delivery, &recalled, &mut attempts, stop);
-        match abandon.run_until_cancelled(work).await {
-            Some(Verdict::Done) => Settled::Done,
-            Some(Verdict::Parked) => Settled::Parked,
-            Some(Verdict::HandBack(delay)) => {
-                self.hand_back(delivery, &attempts, delay).await;
-                Settled::HandedBack
-            }
-            None => {
-                self.hand_back(delivery, &attempts, Duration::ZERO).await;
-                Settled::HandedBack
-            }
+        let verdict = abandon.run_until_cancelled(work).await.unwrap_or(at_once);
+        if let Verdict::HandBack(delay) = verdict {
+            self.hand_back(delivery, &attempts, delay).await;
         }
+        verdict
     }
 
     async fn work<D: Delivery>(
@@ -103,7 +97,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
         stop: &CancellationToken,
     ) -> Verdict {
         if recalled.condemned {
-            let error = "the process died each time it was handled, the last time with nothing else in hand";
+            let error = "the process died each time it was handled, the last times with nothing else in hand";
             return self.park(delivery, Cause::Crashed, error.to_owned(), attempts.failed, attempts).await;
         }
         let message = delivery.message();
@@ -111,7 +105,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
             Ok(envelope) => envelope,
             Err(error) => {
                 let tries = attempts.failed + 1;
-                return self.park(delivery, Cause::Undecodable, chain(&error), tries, attempts).await;
+                return self.park(delivery, Cause::Undecodable, error_chain(&error), tries, attempts).await;
             }
         };
         let trace = trace::of_message(message, envelope.trace_id);
@@ -125,7 +119,8 @@ impl<L: Log, H: Handler> Shared<L, H> {
                 match self.attempt(delivery, &mut received, attempts, &mut pauses, recalled.suspect).await {
                     Next::Over(verdict) => return verdict,
                     Next::Again(pause) => {
-                        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                        let paused = stop.run_until_cancelled(tokio::time::sleep(pause));
+                        if self.in_hand_until(delivery, attempts, paused).await.is_none() {
                             return Verdict::HandBack(pause);
                         }
                     }
@@ -173,7 +168,7 @@ impl<L: Log, H: Handler> Shared<L, H> {
 }
 
 /// Tells the broker now and then that the message is still being worked on.
-async fn keep_alive<D: Delivery>(delivery: &D, every: Duration) -> Settled {
+async fn keep_alive<D: Delivery>(delivery: &D, every: Duration) -> Verdict {
     loop {
         tokio::time::sleep(every).await;
         tell(delivery.in_progress().await);

@@ -45,13 +45,13 @@ impl<L: Log, H: Handler> Worker<L, H> {
     /// Works until `stop`, then finishes what is in hand; what is not finished at `abandon` is handed back.
     pub async fn run(mut self, stop: CancellationToken, abandon: CancellationToken) {
         while !stop.is_cancelled() {
-            match stop.run_until_cancelled(timeout(DAWDLE, self.turn())).await {
+            match stop.run_until_cancelled(timeout(DAWDLE, self.wait_for_slot())).await {
                 None => break,
                 Some(Ok(())) => {}
                 // Not to be cut short by the stop: what is on its way here has to be handed back.
                 Some(Err(_elapsed)) => {
                     self.leave().await;
-                    stop.run_until_cancelled(self.turn()).await;
+                    stop.run_until_cancelled(self.wait_for_slot()).await;
                 }
             }
             if let Some(deliveries) = stop.run_until_cancelled(self.take()).await {
@@ -64,7 +64,7 @@ impl<L: Log, H: Handler> Worker<L, H> {
     }
 
     /// Waits for a free slot, and for the handler to be ready for more.
-    async fn turn(&mut self) {
+    async fn wait_for_slot(&mut self) {
         while let Some(ended) = self.in_hand.try_join_next() {
             note(ended);
         }
@@ -94,7 +94,7 @@ impl<L: Log, H: Handler> Worker<L, H> {
         let Some(consumer) = self.consumer.take() else { return };
         let rest = consumer.leave().await;
         let back = rest.iter().map(async |delivery| {
-            if let Some(_held) = self.shared.hold(delivery) {
+            if let Some(_held) = self.shared.take_in_hand(delivery) {
                 self.shared.hand_back_unread(delivery).await;
             }
         });

@@ -82,7 +82,14 @@ async fn journals_have_their_own_snapshots(rig: &impl Rig) {
 
 fn attempts(failed: u64) -> Attempts {
     let first_failure = Some(events::Timestamp(1_800_000_000_000_000));
-    Attempts { deliveries: 2 * failed, failed, begun: failed > 0, first_failure, alone: failed > 1 }
+    Attempts {
+        deliveries: 2 * failed,
+        failed,
+        begun: failed > 0,
+        first_failure,
+        alone: failed > 1,
+        died_alone: failed / 2,
+    }
 }
 
 async fn attempts_come_back_as_they_were(rig: &impl Rig) {

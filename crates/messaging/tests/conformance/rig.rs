@@ -83,9 +83,10 @@ impl Rig for Real {
         raw.update_stream(config).await.unwrap();
     }
 
-    async fn damage_snapshots(&self, _journal: &str, _sequence: u64) {
-        let stream = self.raw().await.get_stream("OBJ_journal-snapshots").await.unwrap();
-        stream.purge().filter("$O.journal-snapshots.C.>").await.unwrap();
+    async fn damage_snapshots(&self, journal: &str, _sequence: u64) {
+        let bucket = format!("journal-snapshots-{journal}");
+        let stream = self.raw().await.get_stream(format!("OBJ_{bucket}")).await.unwrap();
+        stream.purge().filter(format!("$O.{bucket}.C.>")).await.unwrap();
     }
 }
 

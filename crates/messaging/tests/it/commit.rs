@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use messaging::{
     commit::{CommitConfig, CommitError, GroupCommit},
     log::Log,
+    metrics::Metrics,
 };
+use prometheus::{Registry, TextEncoder};
 use testkit::eventually;
 use tokio_util::task::TaskTracker;
 
@@ -105,7 +107,9 @@ async fn a_full_queue_is_refused_at_once() {
 #[tokio::test]
 async fn a_full_stream_is_told_apart_from_a_broker_that_is_away() {
     let (_broker, js) = fleet().await;
-    let commit = requests(js.clone(), &TaskTracker::new());
+    let (registry, tracker) = (Registry::new(), TaskTracker::new());
+    let metrics = Metrics::register(&registry).unwrap();
+    let commit = GroupCommit::spawn(js, CommitConfig::for_stream("REQUESTS"), &metrics, &tracker);
     let mut refused = None;
     for n in 0..200 {
         let mut message = add(n);
@@ -116,6 +120,9 @@ async fn a_full_stream_is_told_apart_from_a_broker_that_is_away() {
         }
     }
     assert!(matches!(refused, Some(CommitError::Full)), "{refused:?}");
+    let told = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+    let counted = r#"messaging_publish_refusals_total{reason="full",stream="REQUESTS"} 1"#;
+    assert!(told.contains(counted), "{told}");
 }
 
 #[tokio::test]

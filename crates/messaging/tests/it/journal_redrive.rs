@@ -1,5 +1,7 @@
 //! What was parked and put back: it comes as an input like any other, for its journal alone.
 
+use std::collections::BTreeSet;
+
 use messaging::{
     jetstream::JetStream,
     log::{Log, Message, Stored},
@@ -59,6 +61,27 @@ async fn what_is_put_back_for_the_journal_is_decided_on_in_its_own_time() {
     let input = js.get("REDRIVE", mine).await.unwrap().unwrap();
     assert_eq!(event.timestamp, input.timestamp);
     assert_eq!(event.id, events::ids::derive(&["ORDERS", &format!("REDRIVE:{mine}"), "0"]));
+}
+
+/// The rules may have to know, in every process that folds what followed, and for ever.
+#[tokio::test]
+async fn what_follows_from_a_put_back_is_known_as_such_to_whoever_folds_it() {
+    let (_broker, js, first, letter) = parked().await;
+    let follower = Replica::start(js.clone(), "b");
+    js.publish(&put_back(&letter, 70, "ORDERS", 1), None).await.unwrap();
+    first.reaches(70).await;
+    js.publish(&add(20), None).await.unwrap();
+    first.reaches(90).await;
+    follower.reaches(90).await;
+    let decided = first.sum().await;
+    assert_eq!(decided.put_back, BTreeSet::from([70]));
+    assert_eq!(follower.sum().await, decided, "as it is followed");
+    first.vanish().await;
+    follower.leads().await;
+    assert_eq!(follower.sum().await, decided, "as it is led by the next");
+    let late = Replica::start(js.clone(), "c");
+    late.reaches(90).await;
+    assert_eq!(late.sum().await, decided, "as it is read from its beginning");
 }
 
 /// However much later, and whoever leads by then: rules forget, the journal does not.

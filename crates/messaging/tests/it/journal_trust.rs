@@ -8,7 +8,7 @@ use testkit::eventually;
 use crate::support::{Replica, SOON, add, fleet};
 
 /// A snapshot with its right checksum.
-fn sealed(snapshot: &Value) -> Vec<u8> {
+pub(crate) fn sealed(snapshot: &Value) -> Vec<u8> {
     let body = snapshot.to_string();
     format!("{}\n{body}", hex::encode(Sha256::digest(&body))).into_bytes()
 }

@@ -9,6 +9,7 @@ mod journal_faults;
 mod journal_foreign;
 mod journal_parking;
 mod journal_redrive;
+mod journal_rollback;
 mod journal_trust;
 mod log;
 mod remade;

@@ -28,8 +28,8 @@ async fn a_snapshot_without_its_bytes_is_no_obstacle() {
     eventually(SOON, "a snapshot", async || js.snapshots("ORDERS").await.is_ok_and(|all| !all.is_empty()))
         .await;
     first.retire().await;
-    let stream = raw(&broker).await.get_stream("OBJ_journal-snapshots").await.unwrap();
-    let purged = stream.purge().filter("$O.journal-snapshots.C.>").await.unwrap();
+    let stream = raw(&broker).await.get_stream("OBJ_journal-snapshots-ORDERS").await.unwrap();
+    let purged = stream.purge().filter("$O.journal-snapshots-ORDERS.C.>").await.unwrap();
     assert!(purged.purged > 0, "the snapshot has bytes");
     let second = Replica::start(js.clone(), "a");
     second.leads().await;

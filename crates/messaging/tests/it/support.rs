@@ -1,6 +1,11 @@
 //! A journal that adds numbers up, and what tests need around it.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use events::{DecodeError, Envelope, EventData, RawEnvelope, StreamEvent, Timestamp, TraceId, ids};
 use messaging::{
@@ -71,7 +76,7 @@ impl StreamEvent for Added {
 }
 
 /// Asks the adder what time it is: it adds that, in microseconds, at its next tick.
-pub(crate) const WHAT_TIME: u64 = 60;
+pub(crate) const WHAT_TIME: u64 = 9_010;
 
 /// Numbers that the rules cannot cope with: reading, deciding on, or folding them panics, or too much follows.
 pub(crate) const UNREADABLE: u64 = 9_001;
@@ -92,6 +97,7 @@ pub(crate) struct Adder;
 pub(crate) struct Sum {
     pub(crate) total: u64,
     pub(crate) times: BTreeMap<u64, u32>,
+    pub(crate) put_back: BTreeSet<u64>,
 }
 
 impl Sum {
@@ -149,10 +155,11 @@ impl Decider for Adder {
         numbers.into_iter().map(|number| (Added { number }, TraceId([1; 16]))).collect()
     }
 
-    fn evolve(&self, state: &mut Sum, event: &Added, _meta: &Meta) {
+    fn evolve(&self, state: &mut Sum, event: &Added, meta: &Meta) {
         state.total += event.number;
         assert_ne!(event.number, UNFOLDABLE, "a number nobody can fold");
         *state.times.entry(event.number).or_default() += 1;
+        state.put_back.extend(meta.put_back.then_some(event.number));
     }
 }
 
@@ -214,12 +221,22 @@ impl Replica {
     }
 
     pub(crate) fn start_with(log: impl Log, instance: &str, tune: impl FnOnce(&mut JournalConfig)) -> Self {
+        Self::of(Adder, log, instance, tune)
+    }
+
+    /// A replica with other rules.
+    pub(crate) fn of(
+        decider: impl Decider<State = Sum>,
+        log: impl Log,
+        instance: &str,
+        tune: impl FnOnce(&mut JournalConfig),
+    ) -> Self {
         let (registry, tracker) = (Registry::new(), TaskTracker::new());
         let metrics = Metrics::register(&registry).unwrap();
         let dead_letters = DeadLetters::new(log.clone(), "test", &metrics, &tracker);
         let mut config = JournalConfig::new("ORDERS", "orders.control", instance.to_owned(), clock());
         tune(&mut config);
-        let (journal, handle) = Journal::new(log, Adder, config, dead_letters, metrics);
+        let (journal, handle) = Journal::new(log, decider, config, dead_letters, metrics);
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         let stopped = stop.clone();

@@ -32,8 +32,27 @@ async fn setting_up_twice_changes_nothing_and_a_real_difference_is_mended() {
     let larger = TopologyOptions { max_bytes: 128 << 20, ..small() };
     let third = topology::setup(&js, &larger).await.unwrap();
     let updated = third.iter().filter(|change| matches!(change.action, Action::Updated(_))).count();
-    assert_eq!(updated, 9, "every stream, and nothing else: {third:?}");
+    assert_eq!(updated, 11, "every stream and bucket, and nothing else: {third:?}");
+    let fourth = topology::setup(&js, &larger).await.unwrap();
+    assert!(fourth.iter().all(|change| change.action == Action::Unchanged), "{fourth:?}");
     topology::verify(&js, &["REQUESTS", "ORDERS", "DEAD_LETTERS"], &CONSUMERS).await.unwrap();
+}
+
+#[tokio::test]
+async fn buckets_of_snapshots_get_the_copies_and_the_room_that_streams_get() {
+    let broker = testkit::broker().await;
+    let js = connect(&broker, "setup").await;
+    topology::setup(&js, &small()).await.unwrap();
+    let bucket = async |options: &TopologyOptions| {
+        let changes = topology::compare(&js, options).await.unwrap();
+        changes.into_iter().find(|change| change.what == "bucket journal-snapshots-ORDERS").unwrap().action
+    };
+    let copied = TopologyOptions { replicas: 3, ..small() };
+    assert_eq!(bucket(&copied).await, Action::Updated(vec!["replicas is 1, should be 3".to_owned()]));
+    let larger = TopologyOptions { max_bytes: 128 << 20, ..small() };
+    assert!(matches!(bucket(&larger).await, Action::Updated(_)));
+    topology::setup(&js, &larger).await.unwrap();
+    assert_eq!(bucket(&larger).await, Action::Unchanged);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -11,10 +11,11 @@ use std::{
 
 use events::catalogue::PAYMENT_REFUND;
 use messaging::{
-    log::{Consumer, Delivery, Log},
-    worker::Outcome,
+    log::{Attempts, Consumer, Delivery, Log},
+    worker::{Outcome, WorkerConfig},
 };
 use testkit::eventually;
+use tokio::sync::watch;
 
 use crate::{
     support::{Added, SOON, connect, fleet},
@@ -60,6 +61,53 @@ async fn a_process_that_dies_with_a_message_has_failed_it_once() {
     let heir = Member::start(&js, async |_call| Outcome::Publish(vec![Added { number: 7 }]));
     heir.called(1).await;
     assert_eq!(heir.calls(), [Call { number: 7, attempt: 2, repeated: true }]);
+}
+
+/// The broker is away for longer than it waits for an answer, again and again, while somebody is at it.
+#[tokio::test]
+async fn who_is_handed_what_it_has_in_hand_and_then_dies_has_failed_it_once() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(7), None).await.unwrap();
+    let deaf = |config: &mut WorkerConfig| config.progress = SOON;
+    let process = connect(&broker, "dying").await;
+    let dying = Member::start_with(&process, deaf, |_call| std::future::pending());
+    // Right after a delivery, so that no other comes before its end.
+    eventually(SOON, "a note of three deliveries", async || {
+        let noted = js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+        if noted.is_some_and(|noted| noted.deliveries >= 3) { Ok(()) } else { Err(noted) }
+    })
+    .await;
+    dying.vanish().await;
+    drop(process);
+    let heir = Member::start(&js, async |_call| Outcome::Publish(vec![Added { number: 7 }]));
+    has_outcomes(&js, 1).await;
+    assert_eq!(heir.calls(), [Call { number: 7, attempt: 2, repeated: true }]);
+}
+
+/// What is noted of a message that is handed out again while it is handled alone is all that is known of it.
+#[tokio::test]
+async fn who_is_handed_the_suspect_that_it_handles_alone_keeps_it_alone() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(KILLER), None).await.unwrap();
+    for death in 1..=3 {
+        let process = connect(&broker, &format!("life-{death}")).await;
+        let dying = Member::start(&process, |_call| std::future::pending());
+        dying.called(1).await;
+        dying.vanish().await;
+    }
+    let deaf = |config: &mut WorkerConfig| config.progress = SOON;
+    let member = Member::start_with(&js, deaf, |_call| std::future::pending());
+    member.called(1).await;
+    let noted = async || js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+    let before = noted().await.expect("a note before it is handled alone");
+    assert_eq!((before.deliveries, before.failed, before.alone), (3, 3, true));
+    let after = eventually(SOON, "a note of another delivery", async || {
+        noted().await.filter(|noted| noted.deliveries > before.deliveries)
+    })
+    .await;
+    assert_eq!(after, Attempts { deliveries: after.deliveries, ..before });
 }
 
 /// The one that kills whoever handles it.
@@ -120,6 +168,59 @@ async fn who_kills_the_process_is_found_and_who_was_beside_is_not_condemned() {
     let _last = Member::start(&js, async |call| Outcome::Publish(vec![Added { number: call.number }]));
     has_outcomes(&js, 2).await;
     assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 1, "the others are done");
+}
+
+/// A process may die of something else, again and again, while this message only waits for what it depends on.
+#[tokio::test]
+async fn who_lives_through_being_handled_alone_is_not_condemned_for_a_later_death() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(7), None).await.unwrap();
+    let lives = 8;
+    for life in 1..=lives {
+        let process = connect(&broker, &format!("life-{life}")).await;
+        let member = Member::start(&process, async |_call| held(Duration::from_secs(60)));
+        member.called(1).await;
+        eventually(SOON, "the end of being alone", async || {
+            let noted = js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+            if noted.is_some_and(|noted| noted.alone) { Err(noted) } else { Ok(()) }
+        })
+        .await;
+        member.vanish().await;
+    }
+    let last = Member::start(&js, async |call| Outcome::Publish(vec![Added { number: call.number }]));
+    has_outcomes(&js, 1).await;
+    assert_eq!(last.calls(), [Call { number: 7, attempt: lives + 1, repeated: true }]);
+    assert_eq!(js.extent("DEAD_LETTERS").await.unwrap().last, 0);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_handler_that_is_not_ready_is_not_alone() {
+    let (broker, js) = fleet().await;
+    impatient(&broker).await;
+    js.publish(&input(7), None).await.unwrap();
+    for death in 1..=3 {
+        let process = connect(&broker, &format!("life-{death}")).await;
+        let dying = Member::start(&process, |_call| std::future::pending());
+        dying.called(1).await;
+        dying.vanish().await;
+    }
+    let gate = Arc::new(OnceLock::<watch::Sender<bool>>::new());
+    let closed = Arc::clone(&gate);
+    let member = Member::start(&js, move |_call| {
+        closed.get().unwrap().send_replace(false);
+        std::future::ready(held(Duration::ZERO))
+    });
+    gate.set(member.open.clone()).unwrap();
+    member.called(1).await;
+    eventually(SOON, "the end of being alone", async || {
+        let noted = js.load_attempts(PAYMENT_REFUND.durable, 1).await.unwrap();
+        if noted.is_some_and(|noted| noted.alone) { Err(noted) } else { Ok(()) }
+    })
+    .await;
+    member.open.send_replace(true);
+    member.called(2).await;
+    assert_eq!(member.calls().len(), 2, "once each time the gate was open");
 }
 
 #[tokio::test]

@@ -2,15 +2,7 @@
 
 use std::time::Duration;
 
-use events::Money;
-
-/// Currencies without a minor unit (ISO 4217).
-const WHOLE: [&str; 17] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
-    "XOF", "XPF",
-];
-/// Currencies whose unit has a thousand parts (ISO 4217).
-const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+use events::{Currency, Money};
 
 /// `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
@@ -42,14 +34,9 @@ pub(super) fn amount(minor: i64, currency: &str) -> String {
     }
 }
 
+/// What is no currency is told as if it had hundredths: the figure comes from elsewhere and is shown all the same.
 fn digits(currency: &str) -> u32 {
-    if WHOLE.contains(&currency) {
-        0
-    } else if THOUSANDTHS.contains(&currency) {
-        3
-    } else {
-        2
-    }
+    currency.parse().map_or(2, |currency: Currency| currency.minor_digits())
 }
 
 /// `250 ms`, `1.5 s`, `2 min 5 s`, `3 h 10 min`, `2 d 4 h`.
@@ -67,6 +54,21 @@ pub(super) fn lasting(duration: Duration) -> String {
 /// `   250.0 ms`, for columns.
 pub(super) fn millis(took: Duration) -> String {
     format!("{:>8.1} ms", took.as_secs_f64() * 1_000.0)
+}
+
+/// `512 B`, `1.5 KiB`, `12.3 GiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+    let mut size = bytes as f64;
+    let mut name = "B";
+    for unit in units {
+        if size < 1_024.0 {
+            break;
+        }
+        (size, name) = (size / 1_024.0, unit);
+    }
+    if name == "B" { format!("{bytes} B") } else { format!("{size:.1} {name}") }
 }
 
 #[cfg(test)]
@@ -88,6 +90,21 @@ mod tests {
         assert_eq!(amount(-123_456, "USD"), "-1,234.56 USD");
         assert_eq!(amount(4_497, "JPY"), "4,497 JPY");
         assert_eq!(amount(4_497, "KWD"), "4.497 KWD");
+        assert_eq!(amount(4_497, "UYI"), "44.97 UYI", "no currency in circulation");
+    }
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_fits() {
+        let cases = [
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1_536, "1.5 KiB"),
+            (13_207_024_435, "12.3 GiB"),
+            (1 << 50, "1024.0 TiB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: an `Args` struct and `run(args, context)`.
 
 mod addresses;
+mod backup;
 mod callers;
 mod demo;
 mod dlq;
@@ -8,6 +9,7 @@ mod figures;
 mod load;
 mod nats;
 mod order;
+mod restore;
 mod setup;
 mod simulate;
 mod stock;
@@ -71,6 +73,12 @@ pub enum Command {
     /// Write down for a nats-server who its users are and what each may do; make keys for them.
     #[command(long_about = nats::LONG, after_help = nats::EXAMPLES)]
     Nats(nats::Args),
+    /// Save everything the broker holds, while the fleet works.
+    #[command(long_about = backup::LONG, after_help = backup::EXAMPLES)]
+    Backup(backup::Args),
+    /// Put a backup back into an empty broker.
+    #[command(long_about = restore::LONG, after_help = restore::EXAMPLES)]
+    Restore(restore::Args),
     /// Run the fleet's code in simulated worlds, thousands of them, and judge each.
     #[command(long_about = simulate::LONG, after_help = simulate::EXAMPLES)]
     Simulate(simulate::Args),
@@ -92,6 +100,8 @@ impl Command {
             Self::Verify(args) => verify::run(args, context).await,
             Self::Dlq(args) => dlq::run(args, context).await,
             Self::Nats(args) => nats::run(args, context),
+            Self::Backup(args) => backup::run(args, context).await,
+            Self::Restore(args) => restore::run(args, context).await,
             Self::Simulate(args) => simulate::run(args, context).await,
         }
     }

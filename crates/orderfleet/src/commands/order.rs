@@ -9,7 +9,7 @@ mod story;
 mod stuck;
 mod watch;
 
-use std::{process::ExitCode, time::Duration};
+use std::{future::Future, process::ExitCode, time::Duration};
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -17,7 +17,10 @@ use super::{
     Context,
     addresses::{Audit, Orders},
 };
-use crate::client::{AuditClient, OrderClient};
+use crate::{
+    client::{AuditClient, CallError, OrderClient, patiently},
+    ui::Ui,
+};
 
 /// How long a service that is away is asked again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -69,7 +72,19 @@ enum Action {
 /// The services that orders are read from.
 struct Services {
     orders: OrderClient,
+    orders_at: String,
     audit: AuditClient,
+}
+
+impl Services {
+    /// Asks the order service something, again for a while when it is away; a terminal shows that it is.
+    async fn ask<T, F>(&self, ui: &Ui, call: impl Fn() -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let whom = format_args!("order-service at {}", self.orders_at);
+        ui.patiently(whom, patiently(PATIENCE, call)).await
+    }
 }
 
 /// Does what was asked for.
@@ -77,6 +92,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
     let services = Services {
         orders: OrderClient::new(&args.orders.order_url)?,
         audit: AuditClient::new(&args.audit.audit_url)?,
+        orders_at: args.orders.order_url,
     };
     let ui = &context.ui;
     let done = async {
@@ -157,6 +173,7 @@ mod tests {
         for words in [
             &["place", "A"][..],
             &["place", "--wait", "31"],
+            &["place", "--expect", "paid"],
             &["show"],
             &["show", "no-id"],
             &["list", "--status", "lost"],

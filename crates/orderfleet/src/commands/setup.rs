@@ -59,7 +59,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
 }
 
 async fn set_up(args: Args, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let outcome = Outcome::of(args).await?;
+    let outcome = Outcome::of(args, ui).await?;
     for change in &outcome.changes {
         ui.object(&as_json(change, outcome.done));
         as_text(change, outcome.done).into_iter().for_each(|line| ui.say(line));
@@ -76,8 +76,9 @@ struct Outcome {
 }
 
 impl Outcome {
-    async fn of(args: Args) -> anyhow::Result<Self> {
-        let js = broker::connect(&args.broker, SETUP, "setup").await?;
+    async fn of(args: Args, ui: &Ui) -> anyhow::Result<Self> {
+        let whom = format_args!("the broker at {}", args.broker.nats_url);
+        let js = ui.patiently(whom, broker::connect(&args.broker, SETUP, "setup")).await?;
         let defaults = TopologyOptions::default();
         let options = TopologyOptions {
             replicas: args.replicas,
@@ -140,7 +141,7 @@ fn as_text(change: &Change, done: bool) -> Vec<String> {
     std::iter::once(headline).chain(differences.iter().map(|line| format!("    {line}"))).collect()
 }
 
-fn replicas(text: &str) -> Result<usize, String> {
+pub(super) fn replicas(text: &str) -> Result<usize, String> {
     match text {
         "1" => Ok(1),
         "3" => Ok(3),
@@ -173,7 +174,7 @@ fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::parsed;
+    use crate::{cli::Color, commands::parsed};
 
     #[test]
     fn measures_are_understood_or_explained() -> Result<(), clap::Error> {
@@ -215,7 +216,7 @@ mod tests {
         let url = broker.url();
         let set_up = async |words: &[&str]| {
             let words = [&["--nats-url", &url, "--max-bytes", "64MiB"], words].concat();
-            let outcome = Outcome::of(parsed(&words)?).await?;
+            let outcome = Outcome::of(parsed(&words)?, &Ui::new(false, Color::Never)).await?;
             anyhow::Ok((outcome.is_good(), outcome.summary()))
         };
         let all = topology_size();
@@ -231,8 +232,8 @@ mod tests {
         Ok(())
     }
 
-    /// Streams, the four beside them, the consumers, and the bucket.
+    /// Streams, the four beside them, the consumers, and a bucket for each journal.
     fn topology_size() -> usize {
-        events::catalogue::STREAMS.len() + 4 + events::catalogue::every_consumer().count() + 1
+        events::catalogue::STREAMS.len() + 4 + events::catalogue::every_consumer().count() + 2
     }
 }

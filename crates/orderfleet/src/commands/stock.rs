@@ -61,7 +61,9 @@ enum Action {
 /// Does what was asked for.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let client = StockClient::new(&args.inventory.inventory_url)?;
-    context.unless_stopped(act(args.action, &client, &context.ui)).await?;
+    let whom = format_args!("inventory-service at {}", args.inventory.inventory_url);
+    let acted = context.ui.patiently(whom, act(args.action, &client, &context.ui));
+    context.unless_stopped(acted).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -30,7 +30,8 @@ trail, the stock levels and the dead letters.
   LOG  one writer at a time                no stale writer, no input decided twice, no hole in any stream
 
 First it waits until the fleet has nothing left to do. What is still under way then is listed, and is no violation
-unless --complete is given. What can no longer come is one at once. It only reads, and may run at any time.";
+unless --complete is given. What can no longer come is one at once. A message that nobody of the fleet wrote is none once
+`dlq discard` has written it off, provided that nobody has acted upon it. It only reads, and may run at any time.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context;
 use futures_util::future::try_join_all;
 use nats_server::{NatsServer, free_port};
+use service::ReachArgs;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -168,6 +169,8 @@ fn environment(
         ("INSTANCE".to_owned(), name.to_owned()),
         ("LOG_FORMAT".to_owned(), "json".to_owned()),
     ];
+    // What this program is told of another broker is not meant for this one; set to nothing counts as not set.
+    env.extend(ReachArgs::CREDENTIALS.map(|name| (name.to_owned(), String::new())));
     if let Some(port) = gateway_port {
         env.push(("GATEWAY_URL".to_owned(), format!("http://127.0.0.1:{port}")));
     }

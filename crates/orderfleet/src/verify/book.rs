@@ -16,6 +16,7 @@ use super::evidence::{
     Adjust, AdjustRefused, Adjusted, DeadLetter, Evidence, Fact, Notified, Reached, Recorded, Redriven,
     Standing, StreamEvidence, Unreadable,
 };
+use super::strangers;
 pub(super) use life::Life;
 
 /// A fact and the message that states it.
@@ -76,6 +77,8 @@ pub(super) struct Book<'a> {
     letters: HashMap<(&'a str, &'a str, u64), &'a DeadLetter>,
     /// Stream and sequence of every dead letter.
     parked_by_anybody: HashSet<(&'a str, u64)>,
+    /// Stream and sequence of every message that is judged as if it were not there.
+    written_off: HashSet<(&'a str, u64)>,
 }
 
 impl<'a> Book<'a> {
@@ -92,10 +95,13 @@ impl<'a> Book<'a> {
             horizon: horizon(evidence),
             letters: HashMap::new(),
             parked_by_anybody: HashSet::new(),
+            written_off: strangers::written_off(evidence),
         };
         for stream in &STREAMS {
             for message in evidence.messages(stream.name) {
-                book.file(stream.name, message);
+                if !book.is_written_off(stream.name, message) {
+                    book.file(stream.name, message);
+                }
             }
         }
         for redriven in &evidence.redriven {
@@ -207,6 +213,11 @@ impl<'a> Book<'a> {
         self.parked_by_anybody.contains(&(stream, sequence))
     }
 
+    /// Whether nobody of the fleet has written a message or acted upon it, and an operator has written it off.
+    pub(super) fn is_written_off(&self, stream: &str, message: &Recorded) -> bool {
+        !self.written_off.is_empty() && self.written_off.contains(&(stream, message.sequence))
+    }
+
     /// Whether everything that ever happened to the order is part of the evidence. Its request may be older than
     /// the horizon even if its creation is not.
     pub(super) fn is_whole(&self, life: &Life<'_>) -> bool {
@@ -241,9 +252,10 @@ impl<'a> Book<'a> {
     }
 }
 
-/// How far a journal has consumed its inputs.
-fn reached(journal: &[Recorded]) -> Reached {
-    journal.iter().rev().find_map(|message| message.reached.as_deref().copied()).unwrap_or_default()
+/// How far a journal has consumed its inputs, by what its writers have signed.
+pub(super) fn reached(journal: &[Recorded]) -> Reached {
+    let signed = journal.iter().rev().filter(|message| message.epoch.is_some());
+    signed.filter_map(|message| message.reached.as_deref().copied()).next().unwrap_or_default()
 }
 
 /// Where the evidence is complete from: the beginning of the stream that lost most to age.

@@ -5,6 +5,7 @@ mod fact;
 use std::collections::BTreeMap;
 
 use events::{OrderId, Timestamp};
+use messaging::{dead_letter, topology};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -15,6 +16,8 @@ pub use fact::*;
 pub struct Evidence {
     /// The five domain streams by name, as far as they existed at the cut.
     pub streams: BTreeMap<String, StreamEvidence>,
+    /// The streams beside them that the audit trail holds too, by name: one each of [`BESIDE`], as far as read.
+    pub beside: BTreeMap<String, Beside>,
     /// Messages that were given up, each once, and what operators did about them.
     pub dead_letters: Vec<DeadLetter>,
     /// What operators have put back.
@@ -41,6 +44,19 @@ pub struct StreamEvidence {
     pub last: u64,
     /// The messages from `first` to `last`, in order.
     pub messages: Vec<Recorded>,
+}
+
+/// The streams that the audit trail holds beside those of the domain: what was given up, what was put back, and what
+/// the broker reports.
+pub const BESIDE: [&str; 3] = [dead_letter::STREAM, topology::REDRIVE, topology::ADVISORIES];
+
+/// A stream of [`BESIDE`] up to the cut: no more of its messages than is compared with the trail.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// The newest sequence of the cut; 0 in a stream that never had a message.
+    pub last: u64,
+    /// What the trail must hold of it.
+    pub rows: Vec<AuditRow>,
 }
 
 /// One message of a stream.
@@ -130,12 +146,12 @@ pub struct AuditEvidence {
     pub flaws: Vec<TrailFlaw>,
 }
 
-/// One message in the audit trail.
+/// One message as the audit trail holds it, or as it must.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditRow {
     /// Its place in its stream.
     pub sequence: u64,
-    /// [`Recorded::hash_of`] the body as the trail holds it.
+    /// [`Recorded::hash_of`] its body.
     pub body: u64,
 }
 

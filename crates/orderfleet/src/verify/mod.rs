@@ -25,6 +25,7 @@ mod owed;
 mod record;
 pub mod report;
 mod run;
+mod strangers;
 mod summary;
 
 #[cfg(test)]

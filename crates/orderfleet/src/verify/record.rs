@@ -19,9 +19,9 @@ use messaging::{
 use uuid::Uuid;
 
 use super::evidence::{
-    Adjust, AdjustRefused, Adjusted, Cancel, CancelRefused, Cancelled, Captured, Committed, Confirmed,
-    Created, DeadLetter, Declined, Fact, Notified, Place, Reached, Recorded, Redriven, RefundRequested,
-    Refunded, Rejected, Released, Reserved, Standing, Unreadable,
+    Adjust, AdjustRefused, Adjusted, AuditRow, Cancel, CancelRefused, Cancelled, Captured, Committed,
+    Confirmed, Created, DeadLetter, Declined, Fact, Notified, Place, Reached, Recorded, Redriven,
+    RefundRequested, Refunded, Rejected, Released, Reserved, Standing, Unreadable,
 };
 
 impl Recorded {
@@ -50,6 +50,14 @@ impl Recorded {
             body: Self::hash_of(&message.payload),
             fact,
         }
+    }
+}
+
+impl AuditRow {
+    /// What the trail must hold of a message.
+    #[must_use]
+    pub fn of(message: &Stored) -> Self {
+        Self { sequence: message.sequence, body: Recorded::hash_of(&message.payload) }
     }
 }
 

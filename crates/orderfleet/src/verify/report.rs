@@ -67,6 +67,8 @@ pub struct CheckResult {
     pub violations: Vec<Violation>,
     /// What could not be judged, and why.
     pub partial: Vec<String>,
+    /// What looks like a breach, and why it is none.
+    pub notes: Vec<String>,
 }
 
 /// An order for which something is still to happen.
@@ -189,6 +191,7 @@ pub(super) struct Findings {
     examined: u64,
     violations: Vec<Violation>,
     partial: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Findings {
@@ -207,10 +210,15 @@ impl Findings {
         self.partial.push(why.into());
     }
 
+    /// Something looks like a breach, and is none.
+    pub(super) fn note(&mut self, why: impl Into<String>) {
+        self.notes.push(why.into());
+    }
+
     /// The result of check `id`, which looked at so many `unit`.
     pub(super) fn result(self, id: CheckId, unit: &'static str) -> CheckResult {
-        let Self { examined, violations, partial } = self;
-        CheckResult { id, title: id.title(), examined, unit, violations, partial }
+        let Self { examined, violations, partial, notes } = self;
+        CheckResult { id, title: id.title(), examined, unit, violations, partial, notes }
     }
 }
 

@@ -11,8 +11,6 @@ use crate::fleet::Fleet;
 
 /// Pause between two looks at a fleet that is still at work.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long the audit trail may take to catch up, even if nothing else is waited for.
-const TRAIL: Duration = Duration::from_secs(10);
 
 /// Where a fleet can be asked.
 #[derive(Debug, Clone)]
@@ -53,6 +51,8 @@ pub struct Options {
 /// How far verifying has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
+    /// The broker does not answer at once.
+    Connecting,
     /// Messages of the streams are read.
     Reading {
         /// So many of those that this look finds.
@@ -108,7 +108,7 @@ pub async fn run(
     let mut collector = Collector::connect(target, progress.clone()).await?;
     settle(&mut collector, deadline, &*progress).await?;
     let look = async |collector: &mut Collector| {
-        collector.look_at_everything(deadline.max(Instant::now() + TRAIL)).await?;
+        collector.look_at_everything(deadline).await?;
         progress(Progress::Judging);
         anyhow::Ok(judge(collector.evidence(), expected))
     };

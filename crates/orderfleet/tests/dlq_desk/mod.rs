@@ -7,7 +7,7 @@ use std::{
 
 use messaging::{
     dead_letter::{self, redrive},
-    headers::{Headers, MSG_ID},
+    headers::{Headers, MSG_ID, POSITIONS},
     jetstream::{ConnectOptions, JetStream},
     log::{Consumer, Delivery, Log, Message, Stored},
     topology::{self, TopologyOptions},
@@ -67,6 +67,21 @@ impl Desk {
         self.log.publish(&letter, None).await.unwrap();
     }
 
+    /// Stores a letter about a message that was put back; gives its number.
+    pub(crate) async fn park_again(&self, consumer: &str, redrive: u64) -> u64 {
+        let letter = letter(consumer, "REDRIVE", redrive, "undecodable", "no event");
+        self.log.publish(&letter, None).await.unwrap().sequence
+    }
+
+    /// A journal has read so far in REDRIVE.
+    pub(crate) async fn reach(&self, journal: &str, redrive: u64) {
+        let mut headers = Headers::new();
+        headers.set(POSITIONS, format!("REDRIVE={redrive}"));
+        let subject = format!("{}.control", journal.to_lowercase());
+        let message = Message { subject, headers, payload: "no control".into() };
+        self.log.publish(&message, None).await.unwrap();
+    }
+
     /// Stores a letter without the body of its message.
     pub(crate) async fn park_omitted(&self, stream: &str, sequence: u64) {
         let mut letter = letter("payment-charge", stream, sequence, "exhausted", "");
@@ -96,20 +111,31 @@ impl Desk {
         Self::finished(self.start(words)).await
     }
 
+    /// Runs `dlq` for people.
+    pub(crate) async fn for_people(&self, words: &[&str]) -> Said {
+        let output = self.command(words).spawn().unwrap().wait_with_output().await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        Said { code: output.status.code().unwrap(), objects: Vec::new(), said }
+    }
+
     /// Starts `dlq` for programs.
     pub(crate) fn start(&self, words: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_orderfleet"))
+        self.command(words).arg("--json").spawn().unwrap()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_orderfleet"));
+        command
             .arg("dlq")
             .args(words)
-            .args(["--json", "--nats-url", &self.broker.url()])
+            .args(["--nats-url", &self.broker.url()])
             .env("USER", "alice")
             .env("VISUAL", self.editor.path().join("editor"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
+            .kill_on_drop(true);
+        command
     }
 
     /// Waits for its end.

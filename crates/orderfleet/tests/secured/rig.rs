@@ -4,11 +4,10 @@ use std::{fs, path::Path, process::Stdio};
 
 use messaging::{
     jetstream::{ConnectOptions, Credentials, JetStream, Security},
-    permissions::{OPERATOR, SETUP},
+    permissions::{OPERATOR, SETUP, SYSTEM},
 };
 use nats_server::{Builder, NatsServer};
 use serde_json::Value;
-use service::ReachArgs;
 
 pub(crate) const SERVICES: [&str; 5] =
     ["order-service", "inventory-service", "payment-service", "notification-service", "audit-service"];
@@ -21,7 +20,7 @@ pub(crate) fn accounts() -> String {
 
 /// Every user of theirs.
 pub(crate) fn users() -> Vec<&'static str> {
-    SERVICES.into_iter().chain([SETUP, OPERATOR, "sys"]).collect()
+    SERVICES.into_iter().chain([SETUP, OPERATOR, SYSTEM]).collect()
 }
 
 /// What the users of these tests show.
@@ -44,11 +43,6 @@ pub(crate) fn with_passwords(broker: Builder) -> Builder {
     users().into_iter().fold(broker, |broker, user| broker.env(variable(user), password(user)))
 }
 
-/// How a user reaches a broker.
-pub(crate) fn reach(url: &str, user: &str) -> ReachArgs {
-    ReachArgs::open(url).user(user, &password(user))
-}
-
 /// A connection as a user.
 pub(crate) async fn connect(url: &str, user: &str) -> JetStream {
     let options =
@@ -69,10 +63,16 @@ pub(crate) struct Said {
 
 /// Runs the command line as a user of the broker.
 pub(crate) async fn command(url: &str, user: &str, words: &[&str]) -> Said {
+    command_with(words, &[("NATS_URL", url), ("NATS_USER", user), ("NATS_PASSWORD", &password(user))]).await
+}
+
+/// Runs the command line with these variables.
+pub(crate) async fn command_with(words: &[&str], env: &[(&str, &str)]) -> Said {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_orderfleet"))
         .args(words)
         .arg("--json")
-        .envs([("NATS_URL", url), ("NATS_USER", user), ("NATS_PASSWORD", &password(user)), ("USER", "alice")])
+        .env("USER", "alice")
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .output()
         .await

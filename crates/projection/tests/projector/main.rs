@@ -6,3 +6,4 @@ mod ledger;
 mod progress;
 mod rivals;
 mod store;
+mod tls;

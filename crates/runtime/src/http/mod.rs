@@ -13,6 +13,6 @@ pub(crate) mod server;
 pub use extract::{Path, Query};
 pub use idempotency::{IdempotencyKey, REPLAYED};
 pub use json::{Json, Refusal, json_body, json_body_if_any, read_json};
-pub use paging::{page_limit, read_cursor, write_cursor};
+pub use paging::{page_end, page_limit, read_cursor, write_cursor};
 
 pub use crate::problem::{FieldError, Problem};

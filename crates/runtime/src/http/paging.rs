@@ -20,6 +20,13 @@ pub fn page_limit(limit: Option<&str>, default: usize, most: usize) -> Result<us
     })
 }
 
+/// Cuts a list off after a page of `limit`, and gives the last item on it if there was more: the next page begins there.
+pub fn page_end<T>(items: &mut Vec<T>, limit: usize) -> Option<&T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    items.last().filter(|_| more)
+}
+
 /// The cursor for what comes after `place`: opaque to callers, and worth nothing for any other listing.
 ///
 /// `listing` tells listings apart: what is listed, by which filter, in which order, and how places are written.
@@ -52,6 +59,16 @@ mod tests {
         for text in ["", "0", "101", "-1", "+5", "1.5", "ten", "99999999999999999999"] {
             let problem = page_limit(Some(text), 20, 100).unwrap_err();
             assert_eq!(problem.detail(), Some("limit must be a whole number from 1 to 100"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_ends_where_there_is_more() {
+        for (there, limit, kept, end) in
+            [(0, 2, 0, None), (2, 2, 2, None), (3, 2, 2, Some(1)), (9, 1, 1, Some(0))]
+        {
+            let mut items: Vec<_> = (0..there).collect();
+            assert_eq!((page_end(&mut items, limit).copied(), items.len()), (end, kept), "{there} items");
         }
     }
 

@@ -36,7 +36,7 @@ impl FieldError {
 
 impl Problem {
     /// 400: the body is not JSON; `why` says where it ceases to be.
-    pub fn malformed_json(why: impl Into<String>) -> Problem {
+    pub(crate) fn malformed_json(why: impl Into<String>) -> Problem {
         Problem::bad_request(why).with_type(MALFORMED_JSON).with_title("Malformed JSON")
     }
 

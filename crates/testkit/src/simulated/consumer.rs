@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use messaging::log::{Consumer, Delivery, Stored, Unavailable};
+use messaging::log::{Consumer, Delivery, DeliveryInfo, Stored, Unavailable};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
@@ -78,15 +78,14 @@ impl SimConsumer {
     }
 
     fn delivery(&self, message: Stored, arrival: &Arrival, old: u64) -> SimDelivery {
-        SimDelivery {
+        let info = DeliveryInfo {
             is_first: arrival.deliveries == 1 && message.sequence > old,
             message,
-            log: self.log.clone(),
             stream: self.stream.clone(),
-            durable: self.durable.clone(),
             deliveries: arrival.deliveries,
             backlog: arrival.backlog,
-        }
+        };
+        SimDelivery { info, log: self.log.clone(), durable: self.durable.clone() }
     }
 
     /// Stops waiting, without leaving.
@@ -157,13 +156,9 @@ impl Drop for SimConsumer {
 
 /// A message handed to a simulated process.
 pub struct SimDelivery {
-    message: Stored,
+    info: DeliveryInfo,
     log: SimLog,
-    stream: String,
     durable: String,
-    deliveries: u64,
-    is_first: bool,
-    backlog: u64,
 }
 
 impl SimDelivery {
@@ -173,7 +168,8 @@ impl SimDelivery {
             let mut server = self.log.shared.lock();
             let client = self.log.id;
             let fate = server.faults_of(client).fate_of_ack(&mut server.dice);
-            let (durable, delivery) = (self.durable.clone(), (self.message.sequence, self.deliveries));
+            let (durable, delivery) =
+                (self.durable.clone(), (self.info.message.sequence, self.info.deliveries));
             let what = server.trace.text(|| format!("{durable} {}: {answer:?}{}", delivery.0, fate.remark()));
             server.note_lost(client, fate, &what);
             let work = move |server: &mut Server| {
@@ -194,24 +190,8 @@ impl SimDelivery {
 }
 
 impl Delivery for SimDelivery {
-    fn message(&self) -> &Stored {
-        &self.message
-    }
-
-    fn stream(&self) -> &str {
-        &self.stream
-    }
-
-    fn deliveries(&self) -> u64 {
-        self.deliveries
-    }
-
-    fn is_first(&self) -> bool {
-        self.is_first
-    }
-
-    fn backlog(&self) -> u64 {
-        self.backlog
+    fn info(&self) -> &DeliveryInfo {
+        &self.info
     }
 
     async fn ack(&self) -> Result<(), Unavailable> {

@@ -126,7 +126,7 @@ fn inputs(orders: &[Order], steps: &[(Step, u64)]) -> Vec<(Input, Timestamp)> {
 }
 
 fn meta(index: usize, at: Timestamp) -> Meta {
-    Meta { id: Uuid::from_u128(index as u128), at, trace_id: TraceId::default() }
+    Meta { id: Uuid::from_u128(index as u128), at, trace_id: TraceId::default(), put_back: false }
 }
 
 /// The books kept from the events alone.
@@ -204,7 +204,7 @@ proptest! {
                 history.push((event, meta));
             }
             for later in [Duration::ZERO, Windows::DEFAULT.orders, Windows::DEFAULT.adjustments] {
-                let again = Meta { id: Uuid::max(), at: at.after(later), ..meta };
+                let again = Meta { id: Uuid::max(), at: at.after(later), put_back: true, ..meta };
                 prop_assert_eq!(decider.decide(&stock, &input, &again), [], "a repetition changes nothing");
             }
             check_books(&stock, &books)?;
@@ -215,6 +215,27 @@ proptest! {
             check_order(&history.iter().map(|(event, _)| event).filter(about).collect::<Vec<_>>())?;
         }
         prop_assert_eq!(fold(&decider, &history, cut)?, stock);
+    }
+
+    /// The requests are not read that far: there may be repetitions among those that wait.
+    #[test]
+    fn what_is_put_back_makes_no_adjustment_forgotten(orders in orders(), steps in steps()) {
+        let decider = InventoryDecider::new(Windows::DEFAULT);
+        let (mut stock, mut last) = (Stock::default(), Timestamp::default());
+        let inputs = inputs(&orders, &steps);
+        for (index, (input, at)) in inputs.iter().enumerate() {
+            for event in decider.decide(&stock, input, &meta(index, *at)) {
+                decider.evolve(&mut stock, &event, &meta(index, *at));
+            }
+            last = *at;
+        }
+        let put_back = Meta { put_back: true, ..meta(99, last.after(Windows::DEFAULT.adjustments * 2)) };
+        for event in decider.decide(&stock, &Input::Adjust(nothing(99)), &put_back) {
+            decider.evolve(&mut stock, &event, &put_back);
+        }
+        for (input, at) in inputs.iter().filter(|(input, _)| matches!(input, Input::Adjust(_))) {
+            prop_assert_eq!(decider.decide(&stock, input, &meta(100, *at)), [], "a repetition that is read only now");
+        }
     }
 
     #[test]
@@ -228,17 +249,20 @@ proptest! {
             }
             last = at;
         }
-        let later = last.after(Duration::from_secs(3_600));
-        let wish = AdjustStock {
-            adjustment_id: Uuid::from_u128(99), sku: "A".into(), change: StockChange::By(0), reason: None,
-        };
-        for event in decider.decide(&stock, &Input::Adjust(wish), &meta(99, later)) {
+        let later = last.after(Windows::DEFAULT.adjustments).after(Duration::from_secs(1));
+        for event in decider.decide(&stock, &Input::Adjust(nothing(99)), &meta(99, later)) {
             decider.evolve(&mut stock, &event, &meta(99, later));
         }
         let snapshot = serde_json::to_value(&stock).expect("a state serialises");
         prop_assert_eq!(snapshot["settled"].as_object().map(serde_json::Map::len), Some(0));
         prop_assert_eq!(snapshot["adjustments"].as_object().map(serde_json::Map::len), Some(1));
     }
+}
+
+/// An adjustment that changes no level.
+fn nothing(id: u128) -> AdjustStock {
+    let (adjustment_id, change) = (Uuid::from_u128(id), StockChange::By(0));
+    AdjustStock { adjustment_id, sku: "A".into(), change, reason: None }
 }
 
 /// Folds the history, taking a snapshot and starting again from it after `cut` events.

@@ -64,7 +64,7 @@ fn wish(id: u128, sku: &str, change: StockChange) -> AdjustStock {
 
 fn take(stock: &mut Stock, event: Option<InventoryEvent>, at: Timestamp) -> InventoryEvent {
     let event = event.expect("the input has an outcome");
-    stock.apply(&event, at, Windows::DEFAULT);
+    stock.apply(&event, at, false, Windows::DEFAULT);
     event
 }
 
@@ -262,19 +262,31 @@ fn a_repeated_adjustment_changes_nothing_while_it_is_remembered() {
 #[test]
 fn an_adjustment_decided_late_is_made_once() {
     let mut stock = stocked(&[("A", 5)]);
-    let minutes = |minutes: u64| AT.after(Duration::from_secs(minutes * 60));
+    let tenths = |tenths: u32| AT.after(Windows::DEFAULT.adjustments * tenths / 10);
     let event = stock.on_created(&created(1, &[("A", 1)]));
-    take(&mut stock, event, minutes(15));
+    take(&mut stock, event, tenths(15));
     let event = stock.on_adjust(&wish(1, "A", StockChange::By(2)));
-    take(&mut stock, event, minutes(1));
+    take(&mut stock, event, tenths(1));
     let made = Some(Adjustment::Made { delta: 2, on_hand: 7 });
     assert_eq!(stock.adjustment(Uuid::from_u128(1)), made, "its caller can hear the outcome");
     // Asked for again: beyond what the broker remembers, well within what is promised.
     assert_eq!(stock.on_adjust(&wish(1, "A", StockChange::By(2))), None);
-    for (id, at) in [(2, minutes(10)), (3, minutes(20))] {
+    for (id, at) in [(2, tenths(10)), (3, tenths(20))] {
         let event = stock.on_created(&created(id, &[("A", 1)]));
-        take(&mut stock, event, minutes(30));
+        take(&mut stock, event, tenths(30));
         let event = stock.on_adjust(&wish(id, "A", StockChange::By(1)));
+        take(&mut stock, event, at);
+        assert_eq!(stock.on_adjust(&wish(1, "A", StockChange::By(2))), None, "asked for again at {at}");
+    }
+}
+
+/// Its caller was told to ask again, and does so when the people are back who know what to do.
+#[test]
+fn an_adjustment_asked_for_again_the_next_morning_is_made_once() {
+    let mut stock = stocked(&[("A", 5)]);
+    let hours = |hours: u64| AT.after(Duration::from_secs(hours * 3_600));
+    for (id, at) in [(1, hours(0)), (2, hours(1)), (3, hours(23))] {
+        let event = stock.on_adjust(&wish(id, "A", StockChange::By(2)));
         take(&mut stock, event, at);
         assert_eq!(stock.on_adjust(&wish(1, "A", StockChange::By(2))), None, "asked for again at {at}");
     }

@@ -72,7 +72,8 @@ async fn hear(api: &Api, wish: &AdjustStock, has_key: bool) -> Result<Heard, Pro
     }
     let stored = api.requests.publish(id, wish, &trace::current()).await;
     let ack = stored.map_err(|error| {
-        let repeat = if has_key { Repeat::SameKey } else { Repeat::LookFirst(&location(sku)) };
+        let repeat =
+            if has_key { Repeat::SameKeyWithin(api.memory) } else { Repeat::LookFirst(&location(sku)) };
         not_stored(&error, repeat)
     })?;
     let decision = api.stock.decided(id, sku, ack.sequence, PATIENCE).await;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use events::form::SKU;
 use runtime::{
     Problem,
-    http::{Json, Query, page_limit},
+    http::{Json, Query, page_end, page_limit},
 };
 use serde::Deserialize;
 
@@ -41,8 +41,6 @@ pub(super) async fn list(
     };
     let seen = api.stock.look(page).await.map_err(|error| problems::unreadable(&error))?;
     let mut items: Vec<LevelView> = seen.value;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next_cursor = items.last().filter(|_| more).map(|item| item.sku.clone());
+    let next_cursor = page_end(&mut items, limit).map(|item| item.sku.clone());
     Ok(Json(PageView { items, next_cursor, sequence: seen.sequence }))
 }

@@ -14,7 +14,7 @@ mod problems;
 mod rules;
 mod view;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -32,6 +32,8 @@ const MAX_BODY: usize = 16 * 1024;
 pub(crate) struct Api {
     pub(crate) stock: StockReader,
     pub(crate) requests: Requests,
+    /// For how long a repeated adjustment is recognised.
+    pub(crate) memory: Duration,
 }
 
 type Shared = State<Arc<Api>>;

@@ -3,6 +3,7 @@
 
 mod adjustments;
 mod bad_input;
+mod golden;
 mod orders;
 mod replicas;
 mod rig;

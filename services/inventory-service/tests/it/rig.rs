@@ -45,7 +45,7 @@ impl Fleet {
     pub(crate) async fn replica(&self, instance: &str) -> Replica {
         let broker = BrokerArgs { reach: ReachArgs::open(self.broker.url()), instance: instance.to_owned() };
         let process = Process::for_tests("inventory-service");
-        let config = Config { broker, journal: JournalArgs::default(), adjustment_memory: 600 };
+        let config = Config { broker, journal: JournalArgs::default(), adjustment_memory: 7_200 };
         let address = inventory_service::serve(config, process.clone()).await.unwrap();
         Replica { process, address, http: runtime::http_client().no_proxy().build().unwrap() }
     }

@@ -30,7 +30,8 @@ async fn without_a_broker_callers_are_told_to_come_back() {
     assert!(refused.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
     assert!(started.elapsed() < Duration::from_secs(28), "an answer comes before the request is cut off");
     let told = refused.body["detail"].as_str().unwrap();
-    assert!(told.contains("the same Idempotency-Key"), "{told}");
+    assert!(told.contains("with the same Idempotency-Key"), "{told}");
+    assert!(told.contains("cannot do it twice within 7200 s"), "no more is promised than is kept: {told}");
     assert_eq!(replica.get("/stock/LAMP").await.level(), (5, 0, 5), "what is known can still be read");
     let unknown = replica.get("/stock/NOTHING").await;
     assert!(unknown.status == 503 && unknown.is_problem(), "nobody can say that there is none: {unknown:?}");

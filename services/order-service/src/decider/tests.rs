@@ -95,6 +95,21 @@ proptest! {
         prop_assert_eq!(orders, world.orders);
     }
 
+    /// The requests are not read that far: there may be repetitions among those that wait.
+    #[test]
+    fn what_is_put_back_makes_nothing_forgotten(stories in stories(), steps in steps()) {
+        let mut world = World::run(&stories, &steps);
+        let settled = world.orders.counts().settled;
+        (world.now, world.put_back) = (world.now.after(WINDOWS.late_payment * 2), true);
+        world.tell(&place(id(99)));
+        world.put_back = false;
+        for number in 0..stories.len() {
+            prop_assert_eq!(world.tell(&place(id(number))), [], "a repetition that is read only now");
+        }
+        let counts = world.orders.counts();
+        prop_assert_eq!((counts.awaiting, counts.settled), (1, settled));
+    }
+
     #[test]
     fn what_is_forgotten_stays_silent(stories in stories(), steps in steps()) {
         let mut world = World::run(&stories, &steps);

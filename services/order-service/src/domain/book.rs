@@ -24,7 +24,8 @@ pub struct Orders {
     /// The time of the latest request that was decided on.
     ///
     /// Memory is for requests that come late or again, so it is their stream that tells how much time has passed:
-    /// the others may have been read further, and a tick is of a clock that may be ahead.
+    /// the others may have been read further, what was put back is read beside it, and a tick is of a clock that may
+    /// be ahead.
     latest: Timestamp,
     /// The awaiting ones by deadline.
     #[serde(skip)]
@@ -83,8 +84,16 @@ impl Orders {
 
 /// The fold. An event about an order that is not there changes nothing.
 impl Orders {
-    /// Takes in an event of the journal that happened at `at`, in the trace `trace_id`.
-    pub fn apply(&mut self, event: &OrderEvent, at: Timestamp, trace_id: TraceId, windows: Windows) {
+    /// Takes in an event of the journal that happened at `at`, in the trace `trace_id`; `put_back` if it follows from
+    /// a message that was.
+    pub fn apply(
+        &mut self,
+        event: &OrderEvent,
+        at: Timestamp,
+        put_back: bool,
+        trace_id: TraceId,
+        windows: Windows,
+    ) {
         match event {
             OrderEvent::Created(created) => self.create(created, at, trace_id, windows),
             OrderEvent::Confirmed(confirmed) => self.confirm(confirmed, at, windows),
@@ -92,7 +101,7 @@ impl Orders {
             OrderEvent::RefundRequested(refund) => self.refund(refund, at, windows),
             OrderEvent::CancelRefused(_) => {}
         }
-        if follows_from_a_request(event) {
+        if !put_back && follows_from_a_request(event) {
             self.latest = self.latest.max(at);
         }
         self.forget();

@@ -91,7 +91,7 @@ fn refusal(reason: CancelRefusal) -> OrderEvent {
 /// Takes the events in, and gives them back to be looked at.
 fn take(orders: &mut Orders, at: Timestamp, events: Vec<OrderEvent>) -> Vec<OrderEvent> {
     for event in &events {
-        orders.apply(event, at, TRACE, WINDOWS);
+        orders.apply(event, at, false, TRACE, WINDOWS);
     }
     events
 }
@@ -248,7 +248,7 @@ fn orders_expire_oldest_deadline_first_and_not_all_at_once() {
     };
     assert_eq!(expired, [of(9), of(8)]);
     for (event, trace) in expired {
-        orders.apply(&event, deadline, trace, WINDOWS);
+        orders.apply(&event, deadline, false, trace, WINDOWS);
     }
     assert_eq!(orders.expire(deadline.after(Duration::from_secs(3)), 9), [of(7), of(6)]);
 }
@@ -299,7 +299,26 @@ fn an_expiry_in_the_future_makes_nobody_forgotten() {
     let mut orders = confirmed_before(OrderId(Uuid::from_u128(77)));
     let ahead = later(2).after(WINDOWS.deadline);
     for (event, trace) in orders.expire(ahead, 9) {
-        orders.apply(&event, ahead, trace, WINDOWS);
+        orders.apply(&event, ahead, false, trace, WINDOWS);
     }
     assert!(orders.get(id()).is_some(), "its window has not passed");
+}
+
+/// What was put back an hour later is decided on while the requests of that hour wait to be read.
+#[test]
+fn what_is_put_back_makes_nobody_forgotten() {
+    let mut orders = confirmed();
+    let other = OrderId(Uuid::from_u128(77));
+    let now = later(3_600);
+    for event in orders.on_place(&PlaceOrder { order_id: other, ..place() }) {
+        orders.apply(&event, now, true, TRACE, WINDOWS);
+    }
+    for event in orders.on_cancel(&CancelOrder { order_id: OrderId(Uuid::nil()), reason: None }, now, WINDOWS)
+    {
+        orders.apply(&event, now, true, TRACE, WINDOWS);
+    }
+    assert_eq!(orders.on_place(&place()), [], "asked for again in time, and read only now");
+    pass(&mut orders, later(2).after(WINDOWS.repeat));
+    assert_eq!(orders.get(id()), None, "the requests are that far");
+    assert!(orders.get(other).is_some());
 }

@@ -4,11 +4,11 @@ use axum::{Json, extract::State};
 use events::form::CUSTOMER_ID;
 use runtime::{
     Problem,
-    http::{Query, page_limit},
+    http::{Query, page_end, page_limit},
 };
 
 use super::{
-    PATIENCE, Shared, cursor, problems,
+    PATIENCE, Shared, cursor, parameters, problems,
     schema::ProblemView,
     view::{OrderPage, OrderView, Status},
 };
@@ -54,10 +54,7 @@ pub(super) async fn list(
     let enough = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let found = api.orders.list(&filter, enough).await;
     let mut orders = found.map_err(|error| problems::database(&error))?;
-    let more = orders.len() > limit;
-    orders.truncate(limit);
-    let last = orders.last().filter(|_| more);
-    let next_cursor = last.map(|order| cursor::write(order.place, &filter));
+    let next_cursor = page_end(&mut orders, limit).map(|order| cursor::write(order.place, &filter));
     let orders = orders.into_iter().map(OrderView::from).collect();
     Ok(Json(OrderPage { orders, next_cursor }))
 }
@@ -71,19 +68,8 @@ struct Wanted {
 
 impl Wanted {
     fn read(parameters: Vec<(String, String)>) -> Result<Self, Problem> {
-        let [mut customer_id, mut status, mut limit, mut cursor] = [const { None }; 4];
-        for (name, value) in parameters {
-            let slot = match name.as_str() {
-                "customer_id" => &mut customer_id,
-                "status" => &mut status,
-                "limit" => &mut limit,
-                "cursor" => &mut cursor,
-                _ => return Err(problems::unknown_parameter(&name, "customer_id, status, limit, cursor")),
-            };
-            if slot.replace(value).is_some() {
-                return Err(Problem::invalid_parameter(&name, "is given more than once"));
-            }
-        }
+        let names = ["customer_id", "status", "limit", "cursor"];
+        let [customer_id, status, limit, cursor] = parameters::read(parameters, names)?;
         let customer_id = customer_id.map(read_customer_id).transpose()?;
         let stage = status.as_deref().map(read_status).transpose()?;
         let limit = page_limit(limit.as_deref(), LIMIT, MAX_LIMIT)?;

@@ -4,6 +4,7 @@ mod cancel;
 mod cursor;
 mod find;
 mod list;
+mod parameters;
 mod place;
 mod prefer;
 mod problems;

@@ -6,12 +6,12 @@ use axum::{Json, extract::State};
 use events::{OrderId, Timestamp};
 use runtime::{
     Problem,
-    http::{Query, page_limit, read_cursor, write_cursor},
+    http::{Query, page_end, page_limit, read_cursor, write_cursor},
 };
 use uuid::Uuid;
 
 use super::{
-    Shared, problems,
+    Shared, parameters, problems,
     schema::ProblemView,
     view::{OpenOrderPage, OpenOrderView},
 };
@@ -54,10 +54,7 @@ pub(super) async fn stuck(
     // One more tells whether there is a next page.
     let found = api.stuck.list(open_for, after, limit + 1).await;
     let (mut orders, now) = found.map_err(|error| problems::open_orders(&error))?;
-    let more = orders.len() > limit;
-    orders.truncate(limit);
-    let last = orders.last().filter(|_| more);
-    let next_cursor = last.map(|order| cursor(open_for, order.place()));
+    let next_cursor = page_end(&mut orders, limit).map(|order| cursor(open_for, order.place()));
     let orders = orders.iter().map(|order| OpenOrderView::new(order, now)).collect();
     Ok(Json(OpenOrderPage { orders, next_cursor }))
 }
@@ -72,18 +69,7 @@ struct Wanted {
 
 impl Wanted {
     fn read(parameters: Vec<(String, String)>, usual: Duration) -> Result<Self, Problem> {
-        let [mut minutes, mut limit, mut cursor] = [const { None }; 3];
-        for (name, value) in parameters {
-            let slot = match name.as_str() {
-                "minutes" => &mut minutes,
-                "limit" => &mut limit,
-                "cursor" => &mut cursor,
-                _ => return Err(problems::unknown_parameter(&name, "minutes, limit, cursor")),
-            };
-            if slot.replace(value).is_some() {
-                return Err(Problem::invalid_parameter(&name, "is given more than once"));
-            }
-        }
+        let [minutes, limit, cursor] = parameters::read(parameters, ["minutes", "limit", "cursor"])?;
         let open_for = minutes.as_deref().map(read_minutes).transpose()?.unwrap_or(usual);
         let limit = page_limit(limit.as_deref(), LIMIT, MAX_LIMIT)?;
         let after = cursor.as_deref().map(|text| read_place(open_for, text)).transpose()?;

@@ -2,7 +2,10 @@
 //!
 //! Events of one order come from three streams whose readers know nothing of each other, so a change
 //! never says "now it is this". It says "it has come at least this far", "this much was added", "this is
-//! a fact": the row is the same whichever stream was read first.
+//! a fact": the row is the same whichever stream was read first. What workers tell may be told again when the broker has
+//! forgotten the event's id, so of that nothing is added without a name.
+
+use std::collections::BTreeMap;
 
 use events::{
     Money, OrderId, Timestamp, TraceId,
@@ -92,10 +95,8 @@ pub struct Change {
     pub charge_id: Option<String>,
     /// Minor units that have to go back, in addition to what was known.
     pub refund_due: i64,
-    /// Minor units that went back, in addition to what was known.
-    pub refunded: i64,
-    /// The gateway's id of a refund.
-    pub refund_id: Option<String>,
+    /// Money that went back: minor units by the gateway's id of the refund. It may have been told before.
+    pub refunds: BTreeMap<String, i64>,
     /// When the last of the events happened.
     pub at: Timestamp,
     /// How many events there were.
@@ -121,13 +122,13 @@ pub enum Fact {
 
 /// Where a fact comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// Its sequence in its stream.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// When it happened.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// Its trace.
-    pub trace_id: TraceId,
+    pub(crate) trace_id: TraceId,
 }
 
 impl Fact {
@@ -143,11 +144,21 @@ impl Fact {
             Self::Refunded(refunded) => refunded.order_id,
         }
     }
+
+    /// The outcome of its order that it is; `None` if it is none.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&'static str> {
+        match self {
+            Self::Confirmed(_) => Some("confirmed"),
+            Self::Cancelled(_) => Some("cancelled"),
+            Self::Created(_) | Self::Reserved(_) | Self::RefundRequested(_) | Self::Refunded(_) => None,
+        }
+    }
 }
 
 impl Change {
     /// Adds what a fact says.
-    pub fn note(&mut self, fact: Fact, origin: Origin) {
+    pub(crate) fn note(&mut self, fact: Fact, origin: Origin) {
         self.at = self.at.max(origin.at);
         self.events += 1;
         match fact {
@@ -168,8 +179,7 @@ impl Change {
                 self.charge_id.get_or_insert(refund.charge_id);
             }
             Fact::Refunded(refunded) => {
-                self.refunded = self.refunded.saturating_add(refunded.amount.amount);
-                self.refund_id = self.refund_id.take().max(Some(refunded.refund_id));
+                self.refunds.insert(refunded.refund_id, refunded.amount.amount);
             }
         }
     }

@@ -1,12 +1,16 @@
 //! The tables of the read model, and how changes get into them.
 
-use events::OrderId;
-use projection::{Insert, Migration, Tx};
+use std::collections::HashMap;
 
-use super::change::Change;
+use events::{OrderId, Timestamp};
+use projection::{Insert, Migration, Tx};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::change::{Change, Stage};
+use crate::read_model::{LOOK_UP, parse, places};
 
 /// A row whose `place` is null holds what came in advance of `orders.created`; it is not shown.
-pub(super) const SCHEMA: &[Migration] = &[FIRST, OPEN];
+pub(super) const SCHEMA: &[Migration] = &[FIRST, OPEN, REFUNDS];
 
 const FIRST: Migration = Migration(&[
     "CREATE TABLE orders (\
@@ -23,6 +27,12 @@ const FIRST: Migration = Migration(&[
 /// The few orders that are not at their end, among the many that are.
 const OPEN: Migration =
     Migration(&["CREATE INDEX orders_open ON orders (order_id) WHERE stage < 3 OR refund_due > refunded"]);
+
+/// The refunds that are part of `refunded`. Of those counted before there was this table, one of each order is known.
+const REFUNDS: Migration = Migration(&[
+    "CREATE TABLE refunds (order_id TEXT NOT NULL, refund_id TEXT NOT NULL, PRIMARY KEY (order_id, refund_id))",
+    "INSERT INTO refunds (order_id, refund_id) SELECT order_id, refund_id FROM orders WHERE refund_id IS NOT NULL",
+]);
 
 /// Facts are kept once known, counts are added, and of what can only grow the larger wins: the outcome
 /// does not depend on the order of the streams. Both databases spell a maximum of two differently, hence
@@ -56,8 +66,12 @@ const UPSERT: Insert = Insert {
 
 /// Makes the changes, each order's at most once.
 pub(super) async fn upsert(tx: &mut Tx, changes: &[(OrderId, Change)]) -> Result<(), sqlx::Error> {
+    let mut rows = Vec::with_capacity(changes.len());
+    for (order_id, change) in changes {
+        rows.push((order_id, change, newly_refunded(tx, *order_id, change).await?));
+    }
     UPSERT
-        .execute(tx, changes, |query, (order_id, change)| {
+        .execute(tx, &rows, |query, (order_id, change, refunded)| {
             let Change { created, cancelled, .. } = change;
             query
                 .bind(order_id.to_string())
@@ -74,12 +88,49 @@ pub(super) async fn upsert(tx: &mut Tx, changes: &[(OrderId, Change)]) -> Result
                 .bind(cancelled.as_ref().and_then(|cancelled| cancelled.detail.as_deref()).map(text))
                 .bind(change.charge_id.as_deref().map(text))
                 .bind(change.refund_due)
-                .bind(change.refunded)
-                .bind(change.refund_id.as_deref().map(text))
+                .bind(*refunded)
+                .bind(change.refunds.last_key_value().map(|(refund_id, _)| text(refund_id)))
                 .bind(change.at.0)
                 .bind(change.events)
         })
         .await
+}
+
+/// How much went back that is not counted yet; from here on it is.
+async fn newly_refunded(tx: &mut Tx, order_id: OrderId, change: &Change) -> Result<i64, sqlx::Error> {
+    let mut sum = 0_i64;
+    for (refund_id, amount) in &change.refunds {
+        let statement = "INSERT INTO refunds (order_id, refund_id) VALUES ($1, $2) \
+                         ON CONFLICT (order_id, refund_id) DO NOTHING";
+        let query = sqlx::query(statement).bind(order_id.to_string()).bind(text(refund_id));
+        if query.execute(&mut *tx).await?.rows_affected() > 0 {
+            sum = sum.saturating_add(*amount);
+        }
+    }
+    Ok(sum)
+}
+
+/// When those of the orders were created that have no outcome yet.
+pub(super) async fn open_since(
+    tx: &mut Tx,
+    order_ids: &[OrderId],
+) -> Result<HashMap<OrderId, Timestamp>, sqlx::Error> {
+    let mut open = HashMap::new();
+    for some in order_ids.chunks(LOOK_UP) {
+        let sql = format!(
+            "SELECT order_id, created_at FROM orders \
+             WHERE stage < {} AND created_at IS NOT NULL AND order_id IN ({})",
+            Stage::Confirmed.number(),
+            places(some.len())
+        );
+        let query = some
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, order_id| query.bind(order_id.to_string()));
+        for row in query.fetch_all(&mut *tx).await? {
+            open.insert(parse(&row, 0)?, Timestamp(row.try_get(1)?));
+        }
+    }
+    Ok(open)
 }
 
 /// Remembers up to where a stream is reflected; never goes back.

@@ -45,8 +45,13 @@ struct Rig {
 
 impl Rig {
     async fn start(url: &str) -> Self {
+        Self::start_on(url, MemoryStreams::default()).await
+    }
+
+    /// With what stands in these streams already.
+    async fn start_on(url: &str, streams: MemoryStreams) -> Self {
         let store = Store::open(url).await.unwrap();
-        let (registry, waiters, streams) = (Registry::new(), Waiters::default(), MemoryStreams::default());
+        let (registry, waiters) = (Registry::new(), Waiters::default());
         let (reflects, reflected) = watch::channel(0);
         let metrics = Metrics::register(&registry).unwrap();
         let projection = OrdersProjection::new(waiters.clone(), reflects, metrics);
@@ -67,24 +72,18 @@ impl Rig {
     }
 
     async fn push_with<D: EventData>(&self, stream: &str, data: &D, headers: Headers) {
-        // Time goes on with every event, wherever it is stored.
+        self.push_raw(stream, D::TYPE, body(data, self.now()), headers).await;
+    }
+
+    /// Time goes on with every event, wherever it is stored.
+    fn now(&self) -> Timestamp {
         let events: u64 = [ORDERS, INVENTORY, PAYMENTS].map(|def| self.streams.last(def.name)).iter().sum();
-        let envelope = Envelope {
-            id: uuid::Uuid::nil(),
-            kind: Cow::Borrowed(D::TYPE),
-            version: D::VERSION,
-            aggregate_id: Cow::Owned(data.aggregate_id()),
-            timestamp: at(i64::try_from(events).unwrap()),
-            trace_id: TRACE,
-            causation_id: uuid::Uuid::nil(),
-            data,
-        };
-        self.push_raw(stream, D::TYPE, envelope.to_body(), headers).await;
+        at(i64::try_from(events).unwrap())
     }
 
     async fn push_raw(&self, stream: &str, subject: &str, payload: Vec<u8>, headers: Headers) {
         let (subject, payload) = (subject.to_owned(), payload.into());
-        let message = Stored { sequence: 0, timestamp: at(0), subject, headers, payload };
+        let message = Stored { sequence: 0, timestamp: self.now(), subject, headers, payload };
         let sequence = self.streams.push(stream, message);
         let applied = tokio::time::timeout(SOON, self.handle.passed(stream, sequence)).await;
         assert_eq!(applied, Ok(true), "{stream} {sequence} was applied");
@@ -94,12 +93,38 @@ impl Rig {
         self.orders.find(order(id)).await.unwrap()
     }
 
+    /// How many orders came to an outcome, and how many seconds they took altogether.
+    fn completed(&self, outcome: &str) -> (u64, f64) {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == "order_completion_duration_seconds");
+        let mut metrics = family.into_iter().flat_map(|family| family.get_metric());
+        let metric = metrics.find(|metric| metric.get_label()[0].value() == outcome);
+        metric.map_or((0, 0.0), |metric| {
+            let histogram = metric.get_histogram();
+            (histogram.get_sample_count(), histogram.get_sample_sum())
+        })
+    }
+
     async fn stop(mut self) {
         self.stop.cancel();
         while let Some(ended) = self.running.join_next().await {
             ended.unwrap();
         }
     }
+}
+
+fn body<D: EventData>(data: &D, timestamp: Timestamp) -> Vec<u8> {
+    let envelope = Envelope {
+        id: uuid::Uuid::nil(),
+        kind: Cow::Borrowed(D::TYPE),
+        version: D::VERSION,
+        aggregate_id: Cow::Owned(data.aggregate_id()),
+        timestamp,
+        trace_id: TRACE,
+        causation_id: uuid::Uuid::nil(),
+        data,
+    };
+    envelope.to_body()
 }
 
 const TRACE: TraceId = TraceId([7; 16]);
@@ -214,6 +239,21 @@ async fn the_row_is_the_same_whichever_stream_comes_first() {
     }
 }
 
+/// The broker forgets the ids of events in time. What is stored again after that is told again.
+#[tokio::test]
+async fn a_refund_that_is_told_again_is_counted_once() {
+    for database in testing::databases().await {
+        let rig = Rig::start(database.url()).await;
+        push_orders(&rig, 1).await;
+        let other = PaymentRefunded { refund_id: "other".to_owned(), ..refunded(1) };
+        for told in [refunded(1), refunded(1), other.clone(), refunded(1), other] {
+            rig.push(PAYMENTS.name, &told).await;
+        }
+        assert_eq!(rig.order(1).await.unwrap().refunded, 2 * 3998);
+        rig.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn what_came_in_advance_is_not_shown_before_the_order_exists() {
     let database = testing::sqlite();
@@ -273,4 +313,40 @@ async fn what_cannot_be_read_or_stored_stops_nothing() {
         .await;
         rig.stop().await;
     }
+}
+
+#[tokio::test]
+async fn each_order_is_timed_once_until_its_first_outcome_is_stored() {
+    for database in testing::databases().await {
+        let rig = Rig::start(database.url()).await;
+        // Accepted in second 0, confirmed in second 2; that it is cancelled later is no second outcome.
+        rig.push(ORDERS.name, &created(1)).await;
+        rig.push(INVENTORY.name, &reserved(1)).await;
+        rig.push(ORDERS.name, &confirmed(1)).await;
+        rig.push(ORDERS.name, &cancelled(1, "too blue")).await;
+        // Accepted in second 4, cancelled in second 5.
+        rig.push(ORDERS.name, &created(2)).await;
+        rig.push(ORDERS.name, &cancelled(2, "too late")).await;
+        // What is told of the last batch may come a moment after its rows.
+        eventually(SOON, "the times of both orders", async || rig.completed("cancelled").0 == 1).await;
+        assert_eq!((rig.completed("confirmed"), rig.completed("cancelled")), ((1, 2.0), (1, 1.0)));
+        rig.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_order_whose_whole_life_is_one_batch_is_timed_too() {
+    let (database, streams) = (testing::sqlite(), MemoryStreams::default());
+    let add = |subject: &str, payload: Vec<u8>, timestamp| {
+        let (subject, payload) = (subject.to_owned(), payload.into());
+        streams
+            .push(ORDERS.name, Stored { sequence: 0, timestamp, subject, headers: Headers::new(), payload })
+    };
+    add(OrderCreated::TYPE, body(&created(1), at(0)), at(0));
+    // The request that an event follows from may be older than the event.
+    let last = add(OrderConfirmed::TYPE, body(&confirmed(1), at(2)), at(3));
+    let rig = Rig::start_on(database.url(), streams).await;
+    assert!(rig.handle.passed(ORDERS.name, last).await);
+    eventually(SOON, "the time of the order", async || rig.completed("confirmed") == (1, 3.0)).await;
+    rig.stop().await;
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod cancel;
 mod client;
+mod golden;
 mod idempotency;
 mod life;
 mod list;

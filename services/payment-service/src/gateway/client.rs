@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use messaging::dead_letter::chain;
+use messaging::error_chain;
 use reqwest::{Client, RequestBuilder, Response, Url, header::RETRY_AFTER, redirect};
 use runtime::{AuthoritiesError, http_client, http_client_trusting, trusts_anybody};
 
@@ -147,7 +147,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, GatewayError> {
 /// Without a connection nothing was sent; once there was one, anything may have happened, or may yet.
 fn transport_failure(error: reqwest::Error) -> GatewayError {
     let error = error.without_url();
-    let text = chain(&error);
+    let text = error_chain(&error);
     if error.is_builder() {
         GatewayError::Rejected(text)
     } else if error.is_connect() {

@@ -55,6 +55,12 @@ impl GatewayMetrics {
                 .buckets(runtime::metrics::latency_buckets());
         let duration = HistogramVec::new(duration, &["operation", "outcome"])?;
         registry.register(Box::new(duration.clone()))?;
+        // As 0 before anything happens: of a counter that is born with its first event, no increase is seen.
+        for operation in Operation::ALL {
+            for outcome in ["misconfigured", "contradiction"] {
+                duration.with_label_values(&[operation.label(), outcome]);
+            }
+        }
         let help = "Breaker to the card gateway: 0 closed, 1 half-open, 2 open";
         registry.register(Box::new(StateGauge { gauge: IntGauge::new(BREAKER_STATE, help)?, state }))?;
         let retries_postponed =
@@ -97,6 +103,8 @@ impl Timer<'_> {
 }
 
 impl Operation {
+    const ALL: [Self; 4] = [Self::Charge, Self::Refund, Self::FindCharge, Self::FindRefund];
+
     fn label(self) -> &'static str {
         match self {
             Self::Charge => "charge",

@@ -105,6 +105,19 @@ async fn an_old_payment_is_looked_up_and_made() {
     assert_eq!(rig.gateway.asked(), [FIND, CHARGE]);
 }
 
+/// After a restore a payment that seems new may have been made long ago, under a key the gateway has forgotten.
+#[tokio::test]
+async fn after_a_restore_every_payment_is_looked_up_and_none_is_made_twice() {
+    let rig = Rig::new(5).looking_first();
+    rig.gateway.script().found = Some(captured());
+    assert_eq!(rig.charge(1, unknown()).await, "captured ch_1 1250 EUR");
+    assert_eq!(rig.gateway.asked(), [FIND]);
+    rig.gateway.script().found = None;
+    rig.gateway.script().charges.clear();
+    assert_eq!(rig.charge(1, Ok(captured())).await, "captured ch_1 1250 EUR");
+    assert_eq!(rig.gateway.asked(), [FIND, CHARGE], "one that was never made is made at once");
+}
+
 #[tokio::test]
 async fn a_payment_the_broker_may_have_forgotten_is_looked_up_and_made_at_once() {
     let rig = Rig::new(5);

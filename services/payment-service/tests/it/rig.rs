@@ -62,6 +62,7 @@ impl Rig {
             gateway_ca_file: None,
             gateway_timeout: self.timeout,
             gateway_settle: self.settle,
+            look_first: false,
             concurrency: 16,
             max_attempts: self.max_attempts,
             breaker_failures: 5,

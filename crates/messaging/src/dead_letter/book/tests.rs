@@ -159,6 +159,21 @@ fn what_was_put_back_and_failed_again_is_another_letter_about_it() {
 }
 
 #[test]
+fn what_came_back_is_followed_to_its_newest_letter() {
+    let (first, second) = (letter(1, "INVENTORY", 4), letter(2, "REDRIVE", 5));
+    let back = [put_back(5, 20, &first, 1), put_back(6, 30, &first, 2), put_back(7, 40, &second, 1)];
+    let newest = |letters: &[Stored]| {
+        let book = fold(letters, &back);
+        [1, 2, 3].map(|letter| book.came_back(letter).map(|entry| entry.sequence))
+    };
+    assert_eq!(newest(std::slice::from_ref(&first)), [None, None, None]);
+    assert_eq!(newest(&[first.clone(), second.clone()]), [Some(2), None, None]);
+    assert_eq!(newest(&[first.clone(), second, letter(3, "REDRIVE", 7)]), [Some(3), Some(3), None]);
+    // A letter that claims to be about an attempt of itself leads nowhere.
+    assert_eq!(newest(&[first, letter(2, "REDRIVE", 7)]), [None, None, None]);
+}
+
+#[test]
 fn a_message_is_put_back_under_an_id_of_its_own_for_its_consumer_alone() {
     let back = put_back(5, 20, &letter(1, "INVENTORY", 4), 2);
     assert_eq!(back.subject, "redrive.payment-charge");

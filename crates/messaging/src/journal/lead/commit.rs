@@ -5,7 +5,7 @@ use std::{pin::Pin, time::Duration};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info};
 
-use super::{Led, Turn};
+use super::{Leader, Led};
 use crate::{
     commit::MAX_BATCH,
     journal::{
@@ -39,7 +39,7 @@ pub(super) struct UnderWay {
     _spans: Vec<tracing::Span>,
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Writes positions down that moved without events, when nothing else has for a while.
     pub(super) fn checkpoint_if_due(&mut self) {
         if !self.pending.messages.is_empty() {
@@ -59,7 +59,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         let config = &self.journal.config;
         let message = control.message(config.stream, config.control, self.committed, (config.clock)());
         self.pending.messages.push(message);
-        self.folded.turn(control);
+        self.folded.apply_control(control);
     }
 
     /// Starts the next commit, unless one is under way or company is still awaited.
@@ -82,7 +82,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         let (log, metrics) = (self.journal.log.clone(), self.journal.metrics.clone());
         let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        metrics.commit_size.with_label_values(&[journal]).observe(messages.len() as f64);
+        metrics.commit.size.with_label_values(&[journal]).observe(messages.len() as f64);
         let count = messages.len();
         let commit = async move { fence::commit(&log, journal, messages, after, &metrics).await };
         self.under_way = Some(UnderWay {
@@ -101,7 +101,8 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
             let seconds = done.started.elapsed().as_secs_f64();
             self.journal
                 .metrics
-                .commit_seconds
+                .commit
+                .seconds
                 .with_label_values(&[self.journal.config.stream])
                 .observe(seconds);
             self.positions = done.positions;
@@ -132,7 +133,8 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         let (journal, sequence) = (self.journal.config.stream, self.committed);
         match snapshot::encode::<D>(&self.folded, sequence) {
             Ok(body) => {
-                self.snapshots.spawn(snapshot::save(self.journal.log.clone(), journal, sequence, body));
+                let saved = snapshot::save::<L, D>(self.journal.log.clone(), journal, sequence, body);
+                self.snapshots.spawn(saved);
             }
             Err(error) => error!(journal, %error, "the state cannot be written down"),
         }

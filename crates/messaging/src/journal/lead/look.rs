@@ -5,7 +5,7 @@
 
 use std::{pin::Pin, time::Duration};
 
-use super::Turn;
+use super::Leader;
 use crate::{journal::Decider, log::Log};
 
 /// Time between two looks.
@@ -26,7 +26,7 @@ pub(super) fn look<L: Log>(log: L, journal: &'static str) -> Look {
     })
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Looks again later; says whether somebody else has written if the journal ends there. A commit under way finds
     /// out by itself, and may be what was seen.
     pub(super) fn looked(&mut self, last: u64) -> bool {

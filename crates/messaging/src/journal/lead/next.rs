@@ -4,14 +4,14 @@
 //! back before the next leader has come to where it stood: REDRIVE is read beside the other streams. Whether it is
 //! to be decided on is known only then, so it waits, and what was put back after it does, too.
 
-use super::Turn;
+use super::Leader;
 use crate::{
     journal::{Decider, inputs::Input},
     log::Log,
     topology::REDRIVE,
 };
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Takes the next of what has been read.
     pub(super) fn next_input(&mut self, decider: &D) -> Option<Input<D::Input>> {
         if self.early.front().is_some_and(|input| !self.is_early(decider, input)) {

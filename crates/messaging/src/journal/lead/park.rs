@@ -4,26 +4,23 @@
 //! beating, committing what it has decided, and listening for the end. But it decides on nothing more, because
 //! the position moves past an input only once that is decided on or parked.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
 
 use events::{RawEnvelope, Timestamp};
 use tokio::time::Instant;
 use tracing::error;
 use uuid::Uuid;
 
-use super::Turn;
+use super::Leader;
 use crate::{
     dead_letter::{Cause, DeadLetters, Failure, attempts_before},
     journal::{
         Decider,
         control::{Control, Place},
     },
-    log::{Log, Stored},
+    log::{Log, Stored, patience::get_patiently},
     topology::REDRIVE,
 };
-
-/// Pause before a broker that did not answer is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A message that is being parked.
 pub(super) struct Parking {
@@ -43,7 +40,7 @@ pub(super) async fn parked(parking: &mut Option<Parking>) -> Option<Uuid> {
     }
 }
 
-impl<L: Log, D: Decider> Turn<'_, L, D> {
+impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Begins to park an input. It is read again unless it is at hand.
     pub(super) fn park_input(
         &mut self,
@@ -120,7 +117,7 @@ impl<L: Log, D: Decider> Turn<'_, L, D> {
         let parked = async move {
             let message = match message {
                 Some(message) => Some(message),
-                None => fetch(&log, stream, sequence).await,
+                None => get_patiently(&log, stream, sequence).await,
             };
             match message {
                 Some(message) => {
@@ -151,13 +148,4 @@ async fn park(
     let attempts = before.saturating_add(1);
     let failure = Failure { message, stream, consumer, cause, error, attempts, first_failure };
     dead_letters.park(&failure).await;
-}
-
-async fn fetch<L: Log>(log: &L, stream: &str, sequence: u64) -> Option<Stored> {
-    loop {
-        match log.get(stream, sequence).await {
-            Ok(message) => return message,
-            Err(_away) => tokio::time::sleep(ASK_AGAIN).await,
-        }
-    }
 }

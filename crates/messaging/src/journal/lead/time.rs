@@ -1,14 +1,15 @@
 //! The broker's time, which is the one time of all replicas.
 
-use std::{pin::Pin, time::Duration};
+use std::pin::Pin;
 
 use events::Timestamp;
 use tokio::time::Instant;
 
-use crate::log::Log;
-
-/// Pause before a broker that did not answer is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
+use super::Leader;
+use crate::{
+    journal::Decider,
+    log::{Log, patience::ASK_AGAIN},
+};
 
 type Asking = Pin<Box<dyn Future<Output = (Timestamp, Instant)> + Send>>;
 
@@ -49,6 +50,15 @@ impl BrokerClock {
         match self {
             Self::Asking(_) => None,
             Self::Told(at, since) => Some(at.after(since.elapsed())),
+        }
+    }
+}
+
+impl<L: Log, D: Decider> Leader<'_, L, D> {
+    /// Notes how old an input was that has just been decided on, once the broker could be asked for the time.
+    pub(super) fn note_age(&self, stored: Timestamp) {
+        if let Some(now) = self.clock.now() {
+            self.journal.metrics.handled(self.journal.config.stream, now.since(stored));
         }
     }
 }

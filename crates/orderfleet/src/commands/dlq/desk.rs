@@ -15,7 +15,7 @@ use serde_json::Value;
 use service::ReachArgs;
 use uuid::Uuid;
 
-use crate::broker;
+use crate::{broker, ui::Ui};
 
 /// What is known of a letter without its body.
 #[derive(Debug, Clone)]
@@ -45,8 +45,9 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Reads everything there is.
-    pub(super) async fn open(reach: &ReachArgs) -> anyhow::Result<Self> {
-        let js = broker::connect(reach, OPERATOR, "dlq").await?;
+    pub(super) async fn open(reach: &ReachArgs, ui: &Ui) -> anyhow::Result<Self> {
+        let whom = format_args!("the broker at {}", reach.nats_url);
+        let js = ui.patiently(whom, broker::connect(reach, OPERATOR, "dlq")).await?;
         let mut desk = Self { js, book: LetterBook::default(), letters: 0, redrives: 0 };
         desk.look_again().await?;
         Ok(desk)

@@ -32,13 +32,13 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, broker: &ReachArgs, context: &Context) -> anyhow::Result<ExitCode> {
     args.selection.must_say_which()?;
     let (ui, operator) = (&context.ui, args.consent.operator()?);
-    let mut desk = context.unless_stopped(Desk::open(broker)).await?;
+    let mut desk = context.unless_stopped(Desk::open(broker, ui)).await?;
     args.selection.must_exist(&desk.book)?;
     let wanted = |state| state == State::Open || args.again && state == State::Redriven;
     args.selection.tell_settled(&desk.book, wanted, "--again discards it, if it was put back", ui);
     let chosen: Vec<u64> = args.selection.of(&desk.book, wanted).iter().map(|entry| entry.sequence).collect();
     if chosen.is_empty() {
-        ui.note("there is nothing to discard");
+        ui.note(format_args!("there is nothing to discard: {}", words::none_fits(args.again)));
         return Ok(ExitCode::SUCCESS);
     }
     let question = format!("Discard {}?", words::letters(chosen.len()));

@@ -32,9 +32,9 @@ struct Group {
 
 /// Counts the letters.
 pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(broker).await?;
+    let desk = Desk::open(broker, ui).await?;
     let mut groups = BTreeMap::<Key, Group>::new();
-    for entry in args.view.of(&desk.book) {
+    for entry in args.view.of(&desk.book)? {
         let letter = &entry.letter.letter;
         let error = without_particulars(&letter.error);
         let key = (letter.service.clone(), letter.consumer.clone(), letter.cause.clone(), error);

@@ -21,8 +21,8 @@ pub(super) struct Args {
 
 /// Lists the letters.
 pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(broker).await?;
-    let entries = args.view.of(&desk.book);
+    let desk = Desk::open(broker, ui).await?;
+    let entries = args.view.of(&desk.book)?;
     let limit = args.limit.unwrap_or(usize::MAX);
     for entry in entries.iter().take(limit) {
         if ui.closed().is_cancelled() {

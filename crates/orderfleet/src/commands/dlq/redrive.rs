@@ -79,13 +79,14 @@ pub(super) async fn run(args: Args, broker: &ReachArgs, context: &Context) -> an
         Err(_unnamed) if args.dry_run => "OPERATOR".to_owned(),
         operator => operator?,
     };
-    let mut desk = context.unless_stopped(Desk::open(broker)).await?;
+    let mut desk = context.unless_stopped(Desk::open(broker, &context.ui)).await?;
     if !args.dry_run {
         context.unless_stopped(send::tell_what_was_left_untold(&desk)).await?;
     }
     let chosen = chosen(&args, &desk, context)?;
     if chosen.is_empty() {
-        context.ui.note("there is nothing to put back");
+        let fits = words::none_fits(args.again);
+        context.ui.note(format_args!("there is nothing to put back: {fits}"));
         return Ok(ExitCode::SUCCESS);
     }
     let body = context.unless_stopped(new_body(&args, &desk, &chosen)).await?;

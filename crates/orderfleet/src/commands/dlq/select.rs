@@ -1,5 +1,7 @@
 //! Which letters are meant.
 
+mod names;
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use clap::Args as ClapArgs;
@@ -81,6 +83,7 @@ impl Selection {
 
     /// Refuses names that no letter has.
     pub(super) fn must_exist(&self, book: &LetterBook<Filed>) -> anyhow::Result<()> {
+        self.must_be_possible(book)?;
         let is_unknown = |id: &&Id| !book.entries().any(|entry| id.names(&entry));
         let unknown: Vec<_> = self.ids.iter().filter(is_unknown).map(ToString::to_string).collect();
         anyhow::ensure!(unknown.is_empty(), "there is no dead letter {}", unknown.join(", "));

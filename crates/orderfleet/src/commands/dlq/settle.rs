@@ -7,12 +7,17 @@ use std::{
 
 use events::catalogue::STREAMS;
 use messaging::{
-    commit::MAX_BATCH, dead_letter::redrive, headers::POSITIONS, jetstream::JetStream, journal::Positions,
-    log::Log, topology::REDRIVE,
+    commit::MAX_BATCH,
+    dead_letter::{Entry, State, redrive},
+    headers::POSITIONS,
+    jetstream::JetStream,
+    journal::Positions,
+    log::Log,
+    topology::REDRIVE,
 };
 use tokio::time::{Instant, sleep};
 
-use super::desk::Desk;
+use super::desk::{Desk, Filed};
 use crate::broker;
 
 /// Pause between two looks.
@@ -66,15 +71,24 @@ pub(super) async fn settle(
 }
 
 fn outcome(desk: &Desk, sent: &Sent, reached: &BTreeMap<&str, u64>) -> Outcome {
-    if let Some(failure) = desk.book.failure(sent.redrive) {
-        let letter = &failure.letter.letter;
-        let (cause, error) = (letter.cause.clone(), letter.error.clone());
-        Outcome::FailedAgain { letter: failure.sequence, cause, error }
-    } else if reached.get(sent.consumer.as_str()).is_some_and(|reached| *reached >= sent.redrive) {
-        Outcome::Handled
-    } else {
-        Outcome::Waiting
+    let failure = desk.book.failure(sent.redrive);
+    let done = reached.get(sent.consumer.as_str()).is_some_and(|reached| *reached >= sent.redrive);
+    match failure.or_else(|| passed_over(desk, sent).filter(|_| done)) {
+        Some(failure) => {
+            let letter = &failure.letter.letter;
+            let (cause, error) = (letter.cause.clone(), letter.error.clone());
+            Outcome::FailedAgain { letter: failure.sequence, cause, error }
+        }
+        None if done => Outcome::Handled,
+        None => Outcome::Waiting,
     }
+}
+
+/// The letter that a journal knows the message as since it has given up an earlier attempt: it passes over any later
+/// one.
+fn passed_over<'a>(desk: &'a Desk, sent: &Sent) -> Option<Entry<'a, Filed>> {
+    let newest = desk.book.came_back(sent.letter).filter(|_| is_journal(&sent.consumer));
+    newest.filter(|newest| newest.state() == State::Open)
 }
 
 /// The last message of REDRIVE that a consumer is done with, and with all before it that were for it.

@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 /// Shows each letter.
 pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let desk = Desk::open(broker).await?;
+    let desk = Desk::open(broker, ui).await?;
     let mut code = ExitCode::SUCCESS;
     for id in &args.ids {
         let entries: Vec<_> = desk.book.entries().filter(|entry| id.names(entry)).collect();

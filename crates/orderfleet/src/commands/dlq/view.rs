@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use messaging::dead_letter::{Entry, LetterBook, State};
 
-use super::{desk::Filed, select::Selection};
+use super::{Misuse, desk::Filed, select::Selection};
 
 /// Which letters are looked at: the open ones unless more is asked for.
 #[derive(Debug, ClapArgs)]
@@ -36,8 +36,9 @@ enum Wanted {
 
 impl View {
     /// The letters, oldest first.
-    pub(super) fn of<'a>(&self, book: &'a LetterBook<Filed>) -> Vec<Entry<'a, Filed>> {
-        self.selection.of(book, |state| self.state.accepts(state))
+    pub(super) fn of<'a>(&self, book: &'a LetterBook<Filed>) -> Result<Vec<Entry<'a, Filed>>, Misuse> {
+        self.selection.must_be_possible(book)?;
+        Ok(self.selection.of(book, |state| self.state.accepts(state)))
     }
 }
 

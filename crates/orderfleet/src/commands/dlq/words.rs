@@ -90,6 +90,11 @@ pub(super) fn letters(count: usize) -> String {
     format!("{count} letter{}", if count == 1 { "" } else { "s" })
 }
 
+/// Why nothing is done: letters that were seen to are meant only if they are asked for.
+pub(super) fn none_fits(again: bool) -> &'static str {
+    if again { "no letter fits" } else { "no open letter fits" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

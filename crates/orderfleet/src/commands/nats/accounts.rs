@@ -1,18 +1,13 @@
 //! The accounts of a nats-server as a part of its configuration: who its users are, and what each may do.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use messaging::permissions::{Permissions, identities};
+use messaging::permissions::{Permissions, RESTORE, SYSTEM, identities, of_the_server};
 
 /// The account of the fleet: its streams, and everybody who works on them.
 const FLEET: &str = "FLEET";
-/// The server's own account; its user sees how the server does, and no event.
-const SYSTEM: &str = "SYS";
-/// The user of the server's own account.
-pub(super) const SYSTEM_USER: &str = "sys";
+/// The server's own account.
+const SERVER: &str = "SYS";
 
 const HEADER: &str = "\
 # Who may connect, and what each may do. Made by `orderfleet nats config`; change that instead of this file.
@@ -32,7 +27,7 @@ pub(super) enum Proof<'a> {
 
 impl Proof<'_> {
     /// What the server has to find in its environment, as a comment.
-    fn environment(self) -> String {
+    fn environment(self, restoring: bool) -> String {
         let (suffix, form) = match self {
             Self::Password => (
                 "PASSWORD",
@@ -41,7 +36,8 @@ impl Proof<'_> {
             Self::Key => ("NKEY", ""),
             Self::Known(_) => return String::new(),
         };
-        let names: String = users().iter().map(|user| format!("#   {}\n", variable(user, suffix))).collect();
+        let users = users().into_iter().chain(restoring.then_some(RESTORE));
+        let names: String = users.map(|user| format!("#   {}\n", variable(user, suffix))).collect();
         format!("#\n# The server must find these in its environment:\n{names}{form}")
     }
 
@@ -56,7 +52,7 @@ impl Proof<'_> {
 
 /// Every user, in the order of the file.
 pub(super) fn users() -> Vec<&'static str> {
-    identities().iter().map(|identity| identity.name).chain([SYSTEM_USER]).collect()
+    identities().iter().map(|identity| identity.name).chain([SYSTEM]).collect()
 }
 
 /// `ORDER_SERVICE_PASSWORD` is the variable of the password of `order-service`.
@@ -64,21 +60,19 @@ pub(super) fn variable(user: &str, suffix: &str) -> String {
     format!("{}_{suffix}", user.to_uppercase().replace('-', "_"))
 }
 
-/// The accounts as the server reads them.
-pub(super) fn render(proof: Proof<'_>) -> String {
-    let mut text = HEADER.to_owned();
-    text.push_str(&proof.environment());
-    // Writing to a String cannot fail.
-    let _ = write!(text, "\naccounts {{\n  {FLEET} {{\n    jetstream: enabled\n    users: [\n");
-    for identity in identities() {
-        text.push_str(&user(&proof.line(identity.name), &identity.permissions()));
+/// The accounts as the server reads them; `restoring` lets somebody in who may do anything to the fleet's streams.
+pub(super) fn render(proof: Proof<'_>, restoring: bool) -> String {
+    let mut fleet: String =
+        identities().iter().map(|one| user(&proof.line(one.name), &one.permissions())).collect();
+    if restoring {
+        fleet.push_str(&format!("      {{ {} }}\n", proof.line(RESTORE)));
     }
-    let _ = write!(
-        text,
-        "    ]\n  }}\n  {SYSTEM} {{\n    users: [\n      {{ {} }}\n    ]\n  }}\n}}\nsystem_account: {SYSTEM}\n",
-        proof.line(SYSTEM_USER)
-    );
-    text
+    let server = user(&proof.line(SYSTEM), &of_the_server());
+    format!(
+        "{HEADER}{}\naccounts {{\n  {FLEET} {{\n    jetstream: enabled\n    users: [\n{fleet}    ]\n  }}\n  {SERVER} {{\n    \
+         users: [\n{server}    ]\n  }}\n}}\nsystem_account: {SERVER}\n",
+        proof.environment(restoring)
+    )
 }
 
 fn user(proof: &str, permissions: &Permissions) -> String {

@@ -21,6 +21,10 @@ pub(super) struct Args {
     /// Take the public keys from a directory that `nats keys` has made, instead of the environment.
     #[arg(long, value_name = "DIR", conflicts_with = "auth")]
     keys: Option<PathBuf>,
+
+    /// Let in the user `restore` as well, who may do anything to the fleet's streams; for a restore, and not longer.
+    #[arg(long, conflicts_with = "keys")]
+    restore: bool,
 }
 
 /// How users prove who they are.
@@ -35,9 +39,9 @@ enum Auth {
 /// Prints the configuration.
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
     let text = match (&args.keys, args.auth) {
-        (Some(dir), _) => accounts::render(Proof::Known(&keys::public(dir)?)),
-        (None, Auth::Password) => accounts::render(Proof::Password),
-        (None, Auth::Nkey) => accounts::render(Proof::Key),
+        (Some(dir), _) => accounts::render(Proof::Known(&keys::public(dir)?), args.restore),
+        (None, Auth::Password) => accounts::render(Proof::Password, args.restore),
+        (None, Auth::Nkey) => accounts::render(Proof::Key, args.restore),
     };
     ui.object(&json!({ "accounts": text }));
     ui.say(text.trim_end());

@@ -6,9 +6,9 @@ use clap::Args as ClapArgs;
 use console::style;
 use serde_json::json;
 
-use super::{super::figures::money, PATIENCE, Services, story};
+use super::{super::figures::money, Services, story};
 use crate::{
-    client::{Order, OrderFilter, OrderStatus, patiently},
+    client::{Order, OrderFilter, OrderStatus},
     ui::Ui,
 };
 
@@ -38,7 +38,7 @@ pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Res
     let mut left = limit;
     while left > 0 {
         filter.limit = u32::try_from(left.min(PAGE)).ok();
-        let page = patiently(PATIENCE, || services.orders.list(&filter)).await?;
+        let page = services.ask(ui, || services.orders.list(&filter)).await?;
         for order in &page.orders {
             ui.object(&json!(order));
             ui.say(row(order));
@@ -62,7 +62,8 @@ fn row(order: &Order) -> String {
     format!("{order_id}  {}  {:>14}  {customer_id}  {status}{reason}", style(created_at).dim(), money(*total))
 }
 
-fn status(text: &str) -> Result<OrderStatus, String> {
+/// How far an order has come, by name.
+pub(super) fn status(text: &str) -> Result<OrderStatus, String> {
     let all = [
         OrderStatus::AwaitingStock,
         OrderStatus::AwaitingPayment,

@@ -2,14 +2,15 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use anyhow::bail;
 use clap::Args as ClapArgs;
 use console::style;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{PATIENCE, Services, line, story, wait, wish};
+use super::{PATIENCE, Services, line, list, story, wait, wish};
 use crate::{
-    client::{OrderBody, OrderLine, Placed, patiently},
+    client::{OrderBody, OrderLine, OrderStatus, Placed, patiently},
     ui::Ui,
 };
 
@@ -17,7 +18,7 @@ pub(super) const EXAMPLES: &str = "\
 Cards that the gateway simulator declines: tok_charge_declined, tok_insufficient_funds, tok_expired_card.
 
 Exit codes: 0 the order is accepted, whatever becomes of it; 1 it is not, or nobody knows. Then give the same --key
-again: that cannot place it twice.";
+again: that cannot place it twice. With --expect, 1 also if anything else became of it.";
 
 /// Arguments of `order place`.
 #[derive(Debug, ClapArgs)]
@@ -45,11 +46,15 @@ pub(super) struct Args {
     /// How long to wait for the outcome; 0 only places the order.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = wait)]
     pub(super) wait: Duration,
+
+    /// Fail unless the order has come exactly so far when the waiting ends, e.g. confirmed.
+    #[arg(long, value_name = "STATUS", value_parser = list::status)]
+    pub(super) expect: Option<OrderStatus>,
 }
 
 /// Places the order.
 pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let Args { lines, customer, currency, card, key, wait } = args;
+    let Args { lines, customer, currency, card, key, wait, expect } = args;
     let body = OrderBody { customer_id: customer, currency, payment_method: card, lines };
     let key = key.unwrap_or_else(fresh_key);
     ui.step("placing the order");
@@ -65,7 +70,17 @@ pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Res
     })?;
     ui.done();
     tell(ui, &placed, &key);
+    as_expected(expect, placed.status)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn as_expected(expected: Option<OrderStatus>, status: OrderStatus) -> anyhow::Result<()> {
+    match expected {
+        Some(expected) if expected != status => {
+            bail!("the order is {}, expected was {}", status.as_str(), expected.as_str())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn tell(ui: &Ui, placed: &Placed, key: &str) {
@@ -88,4 +103,20 @@ fn tell(ui: &Ui, placed: &Placed, key: &str) {
 fn fresh_key() -> String {
     #[expect(clippy::disallowed_methods, reason = "each call of the program means an order of its own")]
     Uuid::new_v4().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_expected_is_success() {
+        let (confirmed, cancelled) = (OrderStatus::Confirmed, OrderStatus::Cancelled);
+        assert!(as_expected(None, cancelled).is_ok());
+        assert!(as_expected(Some(confirmed), confirmed).is_ok());
+        for other in [cancelled, OrderStatus::Accepted, OrderStatus::AwaitingPayment] {
+            let refusal = as_expected(Some(confirmed), other).err().map(|error| error.to_string());
+            assert!(refusal.is_some_and(|text| text.contains("expected was confirmed")), "{other:?}");
+        }
+    }
 }

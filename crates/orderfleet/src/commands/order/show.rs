@@ -7,8 +7,8 @@ use console::style;
 use events::OrderId;
 use serde_json::json;
 
-use super::{PATIENCE, Services, story};
-use crate::{client::patiently, ui::Ui};
+use super::{Services, story};
+use crate::ui::Ui;
 
 /// Arguments of `order show`.
 #[derive(Debug, ClapArgs)]
@@ -20,7 +20,7 @@ pub(super) struct Args {
 
 /// Shows the order, and what the audit trail knows of it.
 pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let order = patiently(PATIENCE, || services.orders.get(args.order_id)).await?;
+    let order = services.ask(ui, || services.orders.get(args.order_id)).await?;
     story::order(&order).into_iter().for_each(|line| ui.say(line));
     let events = match services.audit.timeline(args.order_id).await {
         Ok(events) => events,

@@ -6,11 +6,8 @@ use clap::Args as ClapArgs;
 use console::style;
 use serde_json::json;
 
-use super::{super::figures::lasting, PATIENCE, Services};
-use crate::{
-    client::{OpenOrder, patiently},
-    ui::Ui,
-};
+use super::{super::figures::lasting, Services};
+use crate::{client::OpenOrder, ui::Ui};
 
 /// Orders asked for at once; the service gives no more.
 const PAGE: u32 = 100;
@@ -34,7 +31,7 @@ pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Res
     while left > 0 {
         let most = left.min(PAGE);
         let ask = || services.orders.stuck(minutes, most, cursor.as_deref());
-        let page = patiently(PATIENCE, ask).await?;
+        let page = services.ask(ui, ask).await?;
         for order in &page.orders {
             ui.object(&json!(order));
             ui.say(row(order));

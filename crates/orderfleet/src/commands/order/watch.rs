@@ -7,9 +7,9 @@ use events::{OrderId, Timestamp};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{PATIENCE, Services, story};
+use super::{Services, story};
 use crate::{
-    client::{Order, TimelineEvent, patiently},
+    client::{Order, TimelineEvent},
     ui::Ui,
 };
 
@@ -31,7 +31,7 @@ pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Res
     let mut watch = Watch::default();
     let mut over: Option<Instant> = None;
     loop {
-        let order = patiently(PATIENCE, || services.orders.get(args.order_id)).await?;
+        let order = services.ask(ui, || services.orders.get(args.order_id)).await?;
         watch.look(args.order_id, services, ui).await;
         if is_over(&order) {
             let since = *over.get_or_insert_with(Instant::now);

@@ -12,6 +12,9 @@ use crate::{ui::Ui, verify::Progress};
 pub(super) fn teller(ui: &Ui) -> impl Fn(Progress) + Send + Sync + 'static {
     let (ui, begun) = (ui.clone(), Mutex::new(BTreeSet::new()));
     move |progress| {
+        if progress == Progress::Connecting {
+            ui.waiting_for("the broker");
+        }
         let Some((step, state)) = words(progress) else { return };
         if begun.lock().unwrap_or_else(PoisonError::into_inner).insert(step) {
             ui.step(step);
@@ -24,7 +27,7 @@ pub(super) fn teller(ui: &Ui) -> impl Fn(Progress) + Send + Sync + 'static {
 fn words(progress: Progress) -> Option<(&'static str, String)> {
     let of = |read, total| format!(": {} of {}", grouped(read), grouped(total));
     match progress {
-        Progress::Reading { total: 0, .. } | Progress::Trail { total: 0, .. } => None,
+        Progress::Connecting | Progress::Reading { total: 0, .. } | Progress::Trail { total: 0, .. } => None,
         Progress::Reading { read, total } => Some(("reading the streams", of(read, total))),
         Progress::Waiting { open, left } => {
             let state = format!(": {} things open, {} s left", grouped(open as u64), left.as_secs());

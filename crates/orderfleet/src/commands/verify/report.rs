@@ -8,8 +8,8 @@ use crate::verify::{
     report::{CheckResult, OpenOrder, Summary, Violation},
 };
 
-/// Most violations printed of one check; `--json` has them all.
-const MOST_VIOLATIONS: usize = 20;
+/// Most violations, and most notes, printed of one check; `--json` has them all.
+const MOST: usize = 20;
 /// Most open orders printed.
 const MOST_OPEN: usize = 10;
 
@@ -18,14 +18,10 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     let mut lines = vec![String::new()];
     for check in &report.checks {
         lines.push(headline(check));
-        lines.extend(check.violations.iter().take(MOST_VIOLATIONS).map(violation));
-        let more = check.violations.len().saturating_sub(MOST_VIOLATIONS);
-        if more > 0 {
-            lines.push(format!("         {}", style(format!("and {} more", grouped(more as u64))).dim()));
+        lines.extend(most(&check.violations, violation));
+        for notes in [&check.partial, &check.notes] {
+            lines.extend(most(notes, |why| format!("         {}", style(format!("note: {why}")).dim())));
         }
-        lines.extend(
-            check.partial.iter().map(|why| format!("         {}", style(format!("note: {why}")).dim())),
-        );
     }
     lines.push(String::new());
     lines.extend(summary(&report.summary));
@@ -33,6 +29,14 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
     lines.push(String::new());
     lines.push(verdict(report));
     lines
+}
+
+/// The first of them, and how many more there are.
+fn most<T>(all: &[T], line: impl Fn(&T) -> String) -> impl Iterator<Item = String> {
+    let more = all.len().saturating_sub(MOST);
+    let more =
+        (more > 0).then(|| format!("         {}", style(format!("and {} more", grouped(more as u64))).dim()));
+    all.iter().take(MOST).map(line).collect::<Vec<_>>().into_iter().chain(more)
 }
 
 fn headline(check: &CheckResult) -> String {

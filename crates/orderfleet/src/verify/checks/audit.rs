@@ -1,11 +1,11 @@
-//! V5: the audit trail holds every message of the domain streams, byte for byte, and its chain verifies.
+//! V5: the audit trail holds every message of every stream it is about, byte for byte, and its chain verifies.
 
 use std::{cmp::Ordering, iter::Peekable};
 
 use super::Case;
 use crate::verify::{
     book::NAMES,
-    evidence::{AuditRow, Recorded, TrailFlaw},
+    evidence::{AuditRow, Beside, Recorded, TrailFlaw},
     report::{CheckId, CheckResult, Findings},
 };
 
@@ -16,22 +16,32 @@ pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
     for TrailFlaw { place, what } in &evidence.audit.flaws {
         findings.broken([place.clone()], what.clone());
     }
+    let held = |stream: &str| evidence.audit.streams.get(stream).map_or(&[][..], Vec::as_slice);
     for stream in NAMES {
-        let messages = evidence.messages(stream);
-        let rows = evidence.audit.streams.get(stream).map_or(&[][..], Vec::as_slice);
-        findings.examined(messages.len());
+        let messages = evidence.messages(stream).iter();
+        let due = messages.map(|&Recorded { sequence, body, .. }| AuditRow { sequence, body });
         let newest = evidence.streams.get(stream).map_or(0, |stream| stream.last);
-        compare(stream, messages, rows, newest, &mut findings);
+        compare(stream, due, held(stream), newest, &mut findings);
+    }
+    for (stream, Beside { last, rows }) in &evidence.beside {
+        compare(stream, rows.iter().copied(), held(stream), *last, &mut findings);
     }
     findings.result(CheckId::V5, "messages")
 }
 
-/// Walks a stream and its copy side by side.
-fn compare(stream: &str, messages: &[Recorded], rows: &[AuditRow], newest: u64, findings: &mut Findings) {
+/// Walks what is due of a stream and its copy side by side.
+fn compare(
+    stream: &str,
+    due: impl ExactSizeIterator<Item = AuditRow> + Clone,
+    rows: &[AuditRow],
+    newest: u64,
+    findings: &mut Findings,
+) {
+    findings.examined(due.len());
     // The trail outlives the stream, and may already have what came after the cut.
-    let oldest = messages.first().map_or(u64::MAX, |message| message.sequence);
+    let oldest = due.clone().next().map_or(u64::MAX, |message| message.sequence);
     let mut rows = rows.iter().filter(|row| (oldest..=newest).contains(&row.sequence)).peekable();
-    for message in messages {
+    for message in due {
         extra(stream, message.sequence, &mut rows, findings);
         let place = || [format!("{stream}:{}", message.sequence)];
         match rows.next_if(|row| row.sequence == message.sequence) {

@@ -20,8 +20,15 @@ pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
         holes(stream, evidence, &mut findings);
         if stream.control.is_some() {
             writers(case, stream, evidence, &mut findings);
-            positions(stream, &evidence.messages, &mut findings);
-            repetitions(stream, &evidence.messages, &mut findings);
+            let (off, on): (Vec<_>, Vec<_>) =
+                evidence.messages.iter().partition(|message| case.book.is_written_off(stream.name, message));
+            positions(stream, &on, &mut findings);
+            repetitions(stream, &on, &mut findings);
+            for message in off {
+                let place = format!("{}:{}", stream.name, message.sequence);
+                findings
+                    .note(format!("{place} was written by nobody of the fleet; written off by an operator"));
+            }
         }
     }
     for (stream, seen) in case.book.unreadable.iter().filter(|(stream, _)| *stream != REQUESTS.name) {
@@ -80,7 +87,7 @@ fn writers(case: &Case<'_, '_>, stream: &StreamDef, evidence: &StreamEvidence, f
 }
 
 /// Inputs are never consumed a second time.
-fn positions(stream: &StreamDef, messages: &[Recorded], findings: &mut Findings) {
+fn positions(stream: &StreamDef, messages: &[&Recorded], findings: &mut Findings) {
     let mut before = Reached::default();
     for message in messages {
         let Some(now) = message.reached.as_deref() else { continue };
@@ -98,7 +105,7 @@ fn positions(stream: &StreamDef, messages: &[Recorded], findings: &mut Findings)
 }
 
 /// An event's id follows from its input, so an id that comes twice is an input decided on twice.
-fn repetitions(stream: &StreamDef, messages: &[Recorded], findings: &mut Findings) {
+fn repetitions(stream: &StreamDef, messages: &[&Recorded], findings: &mut Findings) {
     let mut seen = HashSet::with_capacity(messages.len());
     for message in messages {
         let event = !matches!(message.fact, Fact::Control(_) | Fact::Unreadable(_));

@@ -27,9 +27,11 @@ pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
         reasons(order, life, &mut findings);
     }
     adjustments(case, &mut findings);
-    let messages = case.book.evidence.messages(INVENTORY.name);
+    let messages = case.book.evidence.messages(INVENTORY.name).iter();
+    let messages: Vec<&Recorded> =
+        messages.filter(|message| !case.book.is_written_off(INVENTORY.name, message)).collect();
     findings.examined(messages.len());
-    levels(case, messages, &mut findings);
+    levels(case, &messages, &mut findings);
     case.debts(CheckId::V3, &mut findings);
     if let Some(why) = case.book.not_judged() {
         findings.partial(why);
@@ -136,7 +138,7 @@ fn as_asked(id: Uuid, made: &Adjusted, wishes: &[Seen<'_, Adjust>], findings: &m
 }
 
 /// Folds every movement: no level may ever be negative, nor more be set aside than there is.
-fn levels(case: &Case<'_, '_>, messages: &[Recorded], findings: &mut Findings) {
+fn levels(case: &Case<'_, '_>, messages: &[&Recorded], findings: &mut Findings) {
     let asked = case.book.evidence.stock.as_ref();
     let mut levels = match asked {
         _ if !case.book.has_aged(INVENTORY.name) => BTreeMap::new(),
@@ -163,7 +165,7 @@ fn levels(case: &Case<'_, '_>, messages: &[Recorded], findings: &mut Findings) {
 }
 
 /// The levels at the beginning of a stream that has lost its own: those of today without what moved since.
-fn levels_before<'a>(messages: &'a [Recorded], stock: &'a StockEvidence) -> BTreeMap<&'a str, Level> {
+fn levels_before<'a>(messages: &[&'a Recorded], stock: &'a StockEvidence) -> BTreeMap<&'a str, Level> {
     let mut levels: BTreeMap<&str, Level> =
         stock.levels.iter().map(|(sku, level)| (sku.as_str(), *level)).collect();
     for message in messages.iter().take_while(|message| message.sequence <= stock.at) {

@@ -1,4 +1,5 @@
-//! Reading what was given up, what operators did about it, and how far that has come.
+//! Reading the streams beside those of the domain: what was given up, what operators did about it and how far that has
+//! come, and what the broker reports.
 
 use std::collections::BTreeMap;
 
@@ -7,48 +8,58 @@ use events::catalogue::CONSUMERS;
 use messaging::{
     dead_letter::{self, LetterBook, redrive},
     jetstream::JetStream,
-    topology::REDRIVE,
+    log::Stored,
+    topology::{ADVISORIES, REDRIVE},
 };
 
 use crate::{
     broker::{extent, read},
-    verify::evidence::{DeadLetter, Evidence, Redriven},
+    verify::evidence::{AuditRow, Beside, DeadLetter, Evidence, Redriven},
 };
 
-/// What has been read of the two streams that tell of letters.
+/// What has been read of letters.
 #[derive(Default)]
 pub(super) struct Letters {
     book: LetterBook<DeadLetter>,
-    /// The last message read of each.
-    letters: u64,
-    redrives: u64,
 }
 
 impl Letters {
-    /// Reads what has come since the last time; says whether anything has.
+    /// Reads what has come since the last time; says whether anything has been given up or put back.
     pub(super) async fn extend(&mut self, js: &JetStream, evidence: &mut Evidence) -> anyhow::Result<bool> {
-        let before = (self.letters, self.redrives);
-        let cut = extent(js, dead_letter::STREAM).await?;
-        let after = self.letters.max(cut.first.saturating_sub(1));
-        read(js, dead_letter::STREAM, after, cut.last, |batch| {
-            batch.iter().for_each(|message| self.book.read(message, DeadLetter::of));
-        })
-        .await?;
-        self.letters = cut.last.max(after);
-        let cut = extent(js, REDRIVE).await?;
-        let after = self.redrives.max(cut.first.saturating_sub(1));
-        read(js, REDRIVE, after, cut.last, |batch| {
-            batch.iter().for_each(|message| self.book.read_redrive(message));
-            evidence.redriven.extend(batch.iter().filter_map(Redriven::of));
-        })
-        .await?;
-        self.redrives = cut.last.max(after);
-        let more = before != (self.letters, self.redrives);
+        let Evidence { beside, redriven, .. } = evidence;
+        let letter = |message: &Stored| self.book.read(message, DeadLetter::of);
+        let mut more = extend(js, dead_letter::STREAM, beside, letter).await?;
+        let put_back = |message: &Stored| {
+            self.book.read_redrive(message);
+            redriven.extend(Redriven::of(message));
+        };
+        more |= extend(js, REDRIVE, beside, put_back).await?;
+        extend(js, ADVISORIES, beside, |_| ()).await?;
         if more {
             evidence.dead_letters = DeadLetter::all(&self.book);
         }
         Ok(more)
     }
+}
+
+/// Reads what has come into one of the streams, for the comparison with the trail and for `take`; says whether anything
+/// has.
+async fn extend(
+    js: &JetStream,
+    name: &str,
+    beside: &mut BTreeMap<String, Beside>,
+    mut take: impl FnMut(&Stored),
+) -> anyhow::Result<bool> {
+    let cut = extent(js, name).await?;
+    let Beside { last, rows } = beside.entry(name.to_owned()).or_default();
+    let after = (*last).max(cut.first.saturating_sub(1));
+    read(js, name, after, cut.last, |batch| {
+        rows.extend(batch.iter().map(AuditRow::of));
+        batch.iter().for_each(&mut take);
+    })
+    .await?;
+    let before = std::mem::replace(last, cut.last.max(after));
+    Ok(before != *last)
 }
 
 /// How far each worker's consumer is done with what was put back for it.
@@ -76,7 +87,7 @@ mod tests {
     use service::ReachArgs;
 
     use super::*;
-    use crate::broker;
+    use crate::{broker, verify::evidence::BESIDE};
 
     #[tokio::test]
     async fn each_letter_is_read_once() -> anyhow::Result<()> {
@@ -92,7 +103,12 @@ mod tests {
             }
             assert_eq!(letters.extend(&js, &mut evidence).await?, more);
             assert_eq!(evidence.dead_letters.len(), count);
+            let letters = &evidence.beside[dead_letter::STREAM];
+            assert_eq!((letters.last, letters.rows.len()), (count as u64, count));
         }
+        let known: Vec<&str> = evidence.beside.keys().map(String::as_str).collect();
+        assert_eq!(known.len(), BESIDE.len());
+        assert!(BESIDE.iter().all(|stream| known.contains(stream)), "{known:?}");
         assert_eq!(handled(&js).await?, BTreeMap::new(), "nothing was put back");
         Ok(())
     }

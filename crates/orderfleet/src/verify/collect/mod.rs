@@ -16,23 +16,28 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use anyhow::Context;
 use events::Timestamp;
 use messaging::{jetstream::JetStream, permissions::OPERATOR};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use letters::Letters;
 
 use super::{
     evidence::{Evidence, Level, StockEvidence},
     run::{Progress, Target},
+    strangers,
 };
 use crate::{
     broker,
     client::{self, AuditClient, CallError, Endpoint, StockClient, StockLevel},
+    slow::unless_quick,
 };
 
 /// How long a service that does not answer is asked again.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Pause between two looks at a trail that is behind.
+/// Pause between two looks at somebody who is behind.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long the audit trail, and whoever parks what is no part of a stream, may take to catch up, even if nothing else
+/// is waited for. A journal that has nothing to write looks every five seconds.
+const CATCH_UP: Duration = Duration::from_secs(10);
 /// How often the stock is listed in the hope that it does not move meanwhile.
 const STOCK_LISTINGS: usize = 5;
 
@@ -59,7 +64,8 @@ impl Collector {
             gateway: Endpoint::new(gateway_url).context("the card gateway")?,
             audit: AuditClient::new(audit_url).context("audit-service")?,
             stock: StockClient::new(inventory_url).context("inventory-service")?,
-            js: broker::connect(reach, OPERATOR, "verify").await?,
+            js: unless_quick(broker::connect(reach, OPERATOR, "verify"), || listener(Progress::Connecting))
+                .await?,
             listener,
             evidence: Evidence::default(),
             letters: Letters::default(),
@@ -85,19 +91,36 @@ impl Collector {
         Ok(more || more_letters || further)
     }
 
-    /// Reads everything, the trail as soon as it has what the streams had or `deadline` has passed.
+    /// Reads everything, once what nobody of the fleet has written is noticed, and the trail as soon as it has what the
+    /// streams had; or when `deadline` has passed, which leaves time for both.
     pub(super) async fn look_at_everything(&mut self, deadline: Instant) -> anyhow::Result<()> {
+        let soon = || deadline.max(Instant::now() + CATCH_UP);
         self.evidence.stock = self.list_stock().await?;
         self.look_at_streams().await?;
+        self.until_noticed(soon()).await?;
         ledger::extend(&self.gateway, &mut self.evidence.ledger, &self.listener).await?;
-        let (streams, audit) = (&self.evidence.streams, &mut self.evidence.audit);
-        trail::catch_up(&self.audit, streams, deadline).await?;
-        trail::extend(&self.audit, streams, &mut audit.streams, &self.listener).await?;
+        let (parts, audit) = (trail::parts(&self.evidence), &mut self.evidence.audit);
+        trail::catch_up(&self.audit, &parts, soon()).await?;
+        trail::extend(&self.audit, parts, &mut audit.streams, &self.listener).await?;
         if !self.proved {
             audit.flaws = trail::flaws(&self.audit, &self.listener).await?;
             self.proved = true;
         }
         Ok(())
+    }
+
+    /// Follows the streams until whoever is to park what is no part of them has done so, or the deadline has passed.
+    async fn until_noticed(&mut self, deadline: Instant) -> anyhow::Result<()> {
+        loop {
+            let open = strangers::unnoticed(&self.evidence);
+            let left = deadline.saturating_duration_since(Instant::now());
+            if open == 0 || left.is_zero() {
+                return Ok(());
+            }
+            (self.listener)(Progress::Waiting { open, left });
+            sleep(PAUSE.min(left)).await;
+            self.look_at_streams().await?;
+        }
     }
 
     /// The levels, all of one moment; `None` when there was no such moment.

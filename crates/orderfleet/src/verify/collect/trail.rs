@@ -19,24 +19,42 @@ use super::{Listener, PAUSE, patiently};
 use crate::{
     client::{AuditClient, Digest, Integrity, StreamIntegrity, Stretch},
     verify::{
-        evidence::{AuditRow, StreamEvidence, TrailFlaw},
+        evidence::{AuditRow, Beside, Evidence, StreamEvidence, TrailFlaw},
         run::Progress,
     },
 };
 
 const WHOM: &str = "audit-service";
 
+/// What the trail is to be compared with of one stream.
+pub(super) struct Part {
+    stream: String,
+    /// The sequence before its oldest message.
+    after: u64,
+    /// Its newest message.
+    last: u64,
+}
+
+/// What the trail is to be compared with: all it holds.
+pub(super) fn parts(evidence: &Evidence) -> Vec<Part> {
+    let domain = evidence.streams.iter().map(|(stream, part)| {
+        let StreamEvidence { first, last, .. } = *part;
+        Part { stream: stream.clone(), after: first.saturating_sub(1), last }
+    });
+    let beside = evidence.beside.iter().map(|(stream, Beside { last, rows })| {
+        let after = rows.first().map_or(*last, |oldest| oldest.sequence.saturating_sub(1));
+        Part { stream: stream.clone(), after, last: *last }
+    });
+    domain.chain(beside).collect()
+}
+
 /// Waits until the trail holds what the streams held, or the deadline has passed.
-pub(super) async fn catch_up(
-    audit: &AuditClient,
-    streams: &BTreeMap<String, StreamEvidence>,
-    deadline: Instant,
-) -> anyhow::Result<()> {
-    let newest = streams.get(REQUESTS.name).map_or(0, |stream| stream.last);
+pub(super) async fn catch_up(audit: &AuditClient, parts: &[Part], deadline: Instant) -> anyhow::Result<()> {
+    let newest = parts.iter().find(|part| part.stream == REQUESTS.name).map_or(0, |part| part.last);
     loop {
         let page = patiently(WHOM, || audit.digests(REQUESTS.name, newest)).await?;
         let reached = |stream: &str| page.complete_up_to.get(stream).copied().unwrap_or(0);
-        let behind = streams.iter().any(|(name, stream)| reached(name) < stream.last);
+        let behind = parts.iter().any(|part| reached(&part.stream) < part.last);
         if !behind || Instant::now() >= deadline {
             return Ok(());
         }
@@ -47,33 +65,32 @@ pub(super) async fn catch_up(
 /// Reads what the trail holds of each stream beyond what was read before.
 pub(super) async fn extend(
     audit: &AuditClient,
-    streams: &BTreeMap<String, StreamEvidence>,
+    parts: Vec<Part>,
     rows: &mut BTreeMap<String, Vec<AuditRow>>,
     listener: &Listener,
 ) -> anyhow::Result<()> {
-    let after = |name: &str, stream: &StreamEvidence| {
-        let read = rows.get(name).and_then(|rows| rows.last());
-        read.map_or(stream.first.saturating_sub(1), |row| row.sequence)
+    let after = |part: &Part| {
+        let read = rows.get(&part.stream).and_then(|rows| rows.last());
+        read.map_or(part.after, |row| row.sequence)
     };
-    let parts: Vec<_> =
-        streams.iter().map(|(name, stream)| (name.clone(), after(name, stream), stream.last)).collect();
-    let total = parts.iter().map(|(_, after, last)| last.saturating_sub(*after)).sum();
+    let parts: Vec<_> = parts.into_iter().map(|part| Part { after: after(&part), ..part }).collect();
+    let total = parts.iter().map(|part| part.last.saturating_sub(part.after)).sum();
     let read = Arc::new(AtomicU64::new(0));
     let mut reading = JoinSet::new();
-    for (name, after, last) in parts {
+    for Part { stream, after, last } in parts {
         let (audit, read, listener) = (audit.clone(), Arc::clone(&read), Arc::clone(listener));
         reading.spawn(async move {
-            let part = read_stream(&audit, &name, after, last, |count| {
+            let part = read_stream(&audit, &stream, after, last, |count| {
                 let read = read.fetch_add(count, Ordering::Relaxed) + count;
                 listener(Progress::Trail { read, total });
             });
             let part = part.await?;
-            anyhow::Ok((name, part))
+            anyhow::Ok((stream, part))
         });
     }
     while let Some(part) = reading.join_next().await {
-        let (name, part) = part.context("reading the audit trail ended early")??;
-        rows.entry(name).or_default().extend(part);
+        let (stream, part) = part.context("reading the audit trail ended early")??;
+        rows.entry(stream).or_default().extend(part);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{assert_green, assert_red, strict, world::World};
 use crate::verify::{
     Report,
-    evidence::{AuditRow, Evidence, TrailFlaw},
+    evidence::{AuditRow, BESIDE, Evidence, TrailFlaw},
     report::CheckId::V5,
 };
 
@@ -27,6 +27,27 @@ fn a_whole_stream_that_is_missing_is_noticed() {
     let mut evidence = World::busy().0.evidence();
     evidence.audit.streams.remove("PAYMENTS");
     assert_red(&strict(&evidence), V5, "PAYMENTS:1", "missing in the audit trail");
+}
+
+#[test]
+fn what_operators_did_and_the_broker_reports_is_in_it_too() {
+    for stream in BESIDE {
+        let tampered = |tamper: fn(&mut Vec<AuditRow>)| {
+            let mut evidence = World::busy().0.evidence();
+            tamper(evidence.audit.streams.get_mut(stream).expect("the trail holds it"));
+            strict(&evidence)
+        };
+        let place = format!("{stream}:2");
+        assert_red(
+            &tampered(|rows| rows.retain(|row| row.sequence != 2)),
+            V5,
+            &place,
+            "missing in the audit trail",
+        );
+        assert_red(&tampered(|rows| rows[1].body += 1), V5, &place, "something else than the stream");
+        assert_red(&tampered(|rows| rows.insert(1, rows[1])), V5, &place, "more than once");
+        assert_green(&tampered(|rows| rows.push(AuditRow { sequence: 4, body: 7 })));
+    }
 }
 
 #[test]

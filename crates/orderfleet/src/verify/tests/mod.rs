@@ -10,7 +10,9 @@ mod orders;
 mod payments;
 mod redrive;
 mod stock;
+mod strangers;
 mod world;
+mod written_off;
 
 use super::{Evidence, Expectations, Report, judge, report::CheckId};
 use world::World;

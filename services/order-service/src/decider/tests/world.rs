@@ -124,6 +124,8 @@ pub(super) struct World {
     pub(super) decider: OrderDecider,
     pub(super) orders: Orders,
     pub(super) now: Timestamp,
+    /// What it is told was put back.
+    pub(super) put_back: bool,
     pub(super) history: Vec<(OrderEvent, Meta)>,
     /// Requests and outcomes told so far, by order.
     told: BTreeMap<usize, (usize, usize)>,
@@ -132,11 +134,13 @@ pub(super) struct World {
 impl World {
     fn new() -> Self {
         let (orders, history, told) = (Orders::default(), Vec::new(), BTreeMap::new());
-        Self { decider: OrderDecider::new(WINDOWS), orders, now: START, history, told }
+        let (decider, put_back) = (OrderDecider::new(WINDOWS), false);
+        Self { decider, orders, now: START, put_back, history, told }
     }
 
     fn meta(&self, trace_id: TraceId) -> Meta {
-        Meta { id: Uuid::from_u128(self.history.len() as u128), at: self.now, trace_id }
+        let id = Uuid::from_u128(self.history.len() as u128);
+        Meta { id, at: self.now, trace_id, put_back: self.put_back }
     }
 
     pub(super) fn tell(&mut self, input: &Input) -> Vec<OrderEvent> {
@@ -154,7 +158,8 @@ impl World {
     /// What was decided on may come once more, from another stream and later: nothing follows but an answer.
     fn tell_again(&self, input: &Input) {
         for later in [Duration::ZERO, WINDOWS.cancel, WINDOWS.deadline, WINDOWS.late_payment] {
-            let meta = Meta { id: Uuid::max(), at: self.now.after(later), trace_id: TraceId([9; 16]) };
+            let (at, trace_id) = (self.now.after(later), TraceId([9; 16]));
+            let meta = Meta { id: Uuid::max(), at, trace_id, put_back: true };
             let mut events = self.decider.decide(&self.orders, input, &meta);
             events.retain(|event| !matches!(event, OrderEvent::CancelRefused(_)));
             assert_eq!(events, [], "a repetition of {input:?} changes nothing");

@@ -94,6 +94,12 @@ impl Rig {
         Self { gateway, payments: Arc::new(Payments::new(guarded, SETTLE, clock, metrics)), registry, now }
     }
 
+    /// As a payment service is told to be after a restore.
+    pub(super) fn looking_first(self) -> Self {
+        let payments = Arc::into_inner(self.payments).unwrap().looking_first(true);
+        Self { payments: Arc::new(payments), ..self }
+    }
+
     /// The `attempt`th attempt at charging the order, the gateway answering so.
     pub(super) async fn charge(&self, attempt: u64, answer: Answer<ChargeOutcome>) -> String {
         self.gateway.script().charges.push_back(answer);

@@ -32,6 +32,9 @@ pub(super) enum Refusal {
         "it stands in a journal whose writer did not write it, so nobody waits for it; it can be discarded"
     )]
     Foreign,
+    /// Its journal knows it as another letter, and passes over what it no longer has given up.
+    #[error("it came back as letter {0}: put that one back")]
+    CameBack(u64),
     /// Nothing of that name reads REDRIVE.
     #[error("no consumer or journal is called `{0}`")]
     NoConsumer(String),
@@ -51,7 +54,7 @@ pub(super) struct Original {
 pub(super) async fn original(desk: &Desk, letter: u64) -> anyhow::Result<Result<Original, Refusal>> {
     let Some(entry) = desk.book.entry(letter) else { anyhow::bail!("letter {letter} has aged out") };
     let letter = entry.letter.letter.clone();
-    if let Err(refusal) = can_go_back(&letter) {
+    if let Err(refusal) = can_go_back(desk, &letter) {
         return Ok(Err(refusal));
     }
     let contents = desk.contents(letter.sequence).await?;
@@ -61,7 +64,7 @@ pub(super) async fn original(desk: &Desk, letter: u64) -> anyhow::Result<Result<
     Ok(Ok(Original { letter, contents, body }))
 }
 
-fn can_go_back(letter: &Letter) -> Result<(), Refusal> {
+fn can_go_back(desk: &Desk, letter: &Letter) -> Result<(), Refusal> {
     if letter.cause == Cause::Foreign.as_str() {
         return Err(Refusal::Foreign);
     }
@@ -69,7 +72,22 @@ fn can_go_back(letter: &Letter) -> Result<(), Refusal> {
     if !is_journal(consumer) && !CONSUMERS.iter().any(|def| def.durable == consumer) {
         return Err(Refusal::NoConsumer(consumer.clone()));
     }
-    Ok(())
+    match desk.book.came_back(letter.sequence) {
+        Some(newer) if is_journal(consumer) => Err(Refusal::CameBack(newer.sequence)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+impl Refusal {
+    /// Says so.
+    pub(super) fn tell(&self, letter: u64, ui: &Ui) {
+        let mut object = json!({"letter": letter, "action": "refused", "why": self.to_string()});
+        if let Self::CameBack(newer) = self {
+            object["new_letter"] = (*newer).into();
+        }
+        ui.object(&object);
+        ui.warn(format_args!("letter {letter} cannot be put back: {self}"));
+    }
 }
 
 impl Plan<'_> {
@@ -97,8 +115,7 @@ impl Plan<'_> {
                 }
                 Err(refusal) => {
                     code = ExitCode::FAILURE;
-                    ui.object(&json!({"letter": letter, "action": "refused", "why": refusal.to_string()}));
-                    ui.warn(format_args!("letter {letter} cannot be put back: {refusal}"));
+                    refusal.tell(*letter, ui);
                 }
             }
         }

@@ -124,9 +124,7 @@ impl<'a> Run<'a> {
             }
             Err(refusal) => {
                 self.refused += 1;
-                let why = refusal.to_string();
-                self.context.ui.object(&json!({"letter": letter, "action": "refused", "why": why}));
-                self.context.ui.warn(format_args!("letter {letter} cannot be put back: {why}"));
+                refusal.tell(letter, &self.context.ui);
                 Ok(())
             }
         }

@@ -96,6 +96,34 @@ fn names_that_nobody_has_are_told() {
 }
 
 #[test]
+fn what_no_letter_could_ever_have_is_a_slip_and_taught() {
+    let told = |words: &[&str]| {
+        let selection: Selection = parsed(words).expect("they are understood");
+        selection.must_be_possible(&book()).map_err(|misuse| misuse.to_string())
+    };
+    let slip = told(&["--cause", "exausted"]);
+    let causes = "crashed, exhausted, foreign, max_deliveries, panicked, rejected, terminated, undecodable";
+    assert_eq!(slip, Err(format!("no letter can have the cause `exausted`; there are {causes}")));
+    assert!(told(&["--service", "payment"]).is_err_and(|told| told.contains("payment-service")));
+    assert!(told(&["--consumer", "orders"]).is_err_and(|told| told.contains("INVENTORY, ORDERS")));
+    // No letter has it today.
+    for words in [["--cause", "panicked"], ["--service", "inventory-service"], ["--consumer", "ORDERS"]] {
+        assert_eq!(told(&words), Ok(()), "{words:?}");
+    }
+}
+
+#[test]
+fn what_only_an_older_version_wrote_can_be_asked_for() {
+    let message = letter(1, "misread", "tax-service", "no event");
+    let mut book = LetterBook::default();
+    book.read(&message, |letter: Letter| Filed::of(letter, &message));
+    for words in [["--cause", "misread"], ["--service", "tax-service"]] {
+        let selection: Selection = parsed(&words).expect("they are understood");
+        assert!(selection.must_be_possible(&book).is_ok(), "{words:?}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     for words in
         [["--id", "x"], ["--id", "ORDERS:"], ["--order", "7"], ["--since", "soon"], ["--until", "5y"]]

@@ -14,7 +14,15 @@ fn check(id: CheckId, violations: usize) -> CheckResult {
         message: "is wrong".to_owned(),
     };
     let violations = (0..violations).map(violation).collect();
-    CheckResult { id, title: id.title(), examined: 12_345, unit: "orders", violations, partial: Vec::new() }
+    CheckResult {
+        id,
+        title: id.title(),
+        examined: 12_345,
+        unit: "orders",
+        violations,
+        partial: Vec::new(),
+        notes: Vec::new(),
+    }
 }
 
 fn report(checks: Vec<CheckResult>) -> Report {
@@ -79,6 +87,13 @@ fn what_is_open_and_what_could_not_be_judged_is_told() {
         "{open}"
     );
     assert!(open.ends_with("The promise holds so far; not everything is done."), "{open}");
+    report.open_orders.clear();
+    report.checks[0].notes.push("ORDERS:7 is no breach".to_owned());
+    let noted = text(&report);
+    assert!(
+        noted.contains("note: ORDERS:7 is no breach") && noted.ends_with("The promise holds."),
+        "{noted}"
+    );
     report.checks[0].partial.push("ORDERS begins at 7".to_owned());
     let partly = text(&report);
     assert!(partly.contains("note: ORDERS begins at 7") && partly.ends_with("see the notes."), "{partly}");

@@ -28,7 +28,7 @@ pub(super) const PRICE: i64 = 500;
 pub(super) struct Draft {
     pub(super) stream: &'static str,
     pub(super) id: Uuid,
-    cause: Uuid,
+    pub(super) cause: Uuid,
     pub(super) fact: Fact,
 }
 

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::World;
 use crate::verify::evidence::{
-    AuditEvidence, AuditRow, Evidence, Fact, Level, Reached, Recorded, StockEvidence, StreamEvidence,
+    AuditEvidence, AuditRow, BESIDE, Beside, Evidence, Fact, Level, Reached, Recorded, StockEvidence,
+    StreamEvidence,
 };
 
 /// Time between two messages.
@@ -73,6 +74,10 @@ impl World {
             });
         }
         evidence.as_of = evidence.as_of.after(STEP);
+        for name in BESIDE {
+            let rows: Vec<_> = (1..=3).map(|sequence| AuditRow { sequence, body: sequence * 7 }).collect();
+            evidence.beside.insert(name.to_owned(), Beside { last: 3, rows });
+        }
         evidence.audit = audited(&evidence);
         evidence.stock = Some(counted(&evidence));
         evidence
@@ -89,7 +94,8 @@ pub(in crate::verify::tests) fn audited(evidence: &Evidence) -> AuditEvidence {
             .collect()
     };
     let streams = evidence.streams.iter().map(|(name, stream)| (name.clone(), rows(stream)));
-    AuditEvidence { streams: streams.collect(), flaws: Vec::new() }
+    let beside = evidence.beside.iter().map(|(name, stream)| (name.clone(), stream.rows.clone()));
+    AuditEvidence { streams: streams.chain(beside).collect(), flaws: Vec::new() }
 }
 
 /// The levels that an inventory service would have that believes its own journal.

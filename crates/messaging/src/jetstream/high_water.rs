@@ -11,14 +11,15 @@ use std::{
 use super::JetStream;
 use crate::log::{Log, Unavailable};
 
-/// The streams that were met over the connection to one server. Cheap to clone; clones share it.
+/// Of each stream the mark at which it stood when it was first asked for over the connection to one server. Cheap to
+/// clone; clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Meetings(Arc<Mutex<Known>>);
+pub(super) struct HighWaterMarks(Arc<Mutex<Known>>);
 
 #[derive(Default)]
 struct Known {
     connection: Connection,
-    last: BTreeMap<String, u64>,
+    marks: BTreeMap<String, u64>,
 }
 
 /// Names one connection to one run of a server: both change when either begins anew.
@@ -35,37 +36,37 @@ impl Connection {
     }
 }
 
-/// A stream as it was met.
-pub(super) struct Met {
+/// Where a stream stood.
+pub(super) struct HighWaterMark {
     connection: Connection,
     /// Its last sequence at that time.
     pub(super) last: u64,
 }
 
-impl Met {
-    /// Whether the connection is still the one it was met over.
-    pub(super) fn still_holds(&self, js: &JetStream) -> bool {
+impl HighWaterMark {
+    /// Whether the connection is still the one over which it was asked for.
+    pub(super) fn is_current(&self, js: &JetStream) -> bool {
         self.connection == Connection::of(js)
     }
 }
 
-impl Meetings {
-    /// The stream as it was met over the present connection, which is now if it was not yet.
-    pub(super) async fn with(&self, js: &JetStream, stream: &str) -> Result<Met, Unavailable> {
+impl HighWaterMarks {
+    /// The mark of a stream over the present connection: where it stands now, if it was not asked for before.
+    pub(super) async fn of_stream(&self, js: &JetStream, stream: &str) -> Result<HighWaterMark, Unavailable> {
         let connection = Connection::of(js);
-        if let Some(last) = self.of(&connection).last.get(stream).copied() {
-            return Ok(Met { connection, last });
+        if let Some(last) = self.of(&connection).marks.get(stream).copied() {
+            return Ok(HighWaterMark { connection, last });
         }
         let last = js.extent(stream).await?.last;
-        let last = *self.of(&connection).last.entry(stream.to_owned()).or_insert(last);
-        Ok(Met { connection, last })
+        let last = *self.of(&connection).marks.entry(stream.to_owned()).or_insert(last);
+        Ok(HighWaterMark { connection, last })
     }
 
     /// What is known of a connection; what was known of another is forgotten.
     fn of(&self, connection: &Connection) -> MutexGuard<'_, Known> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.connection != *connection {
-            *known = Known { connection: connection.clone(), last: BTreeMap::new() };
+            *known = Known { connection: connection.clone(), marks: BTreeMap::new() };
         }
         known
     }

@@ -1,0 +1,36 @@
+{{/* What cannot be meant, told before anything is installed. What the schema can tell, it tells. */}}
+{{- define "orderfleet.checks" -}}
+{{- $values := .Values }}
+{{- if not (include "orderfleet.gatewayUrl" .) }}
+{{- fail "gateway.url is empty: payment-service needs a card gateway (gatewaySim.enabled=true brings a simulator, quickstart=true a whole fleet)" }}
+{{- end }}
+{{- with $values.nats }}
+{{- if and .tls.enabled (not (or .tls.caSecret .tls.clientSecret .tls.first (hasPrefix "tls://" .url))) }}
+{{- fail "nats.tls.enabled: nothing asks for TLS; begin nats.url with tls://, or name a caSecret" }}
+{{- end }}
+{{- end }}
+{{- range $name := include "orderfleet.components" . | fromJsonArray }}
+{{- $c := include "orderfleet.component" (dict "root" $ "name" $name) | fromJson }}
+{{- if lt (int $c.grace) (int $c.stop) }}
+{{- fail (printf "%s: terminationGracePeriodSeconds %d is too short: preStop %d + drainTimeout %d + 15 is %d" $name (int $c.grace) (int $c.preStop) (int $c.drainTimeout) (int $c.stop)) }}
+{{- end }}
+{{- if and (hasKey $c.pdb "minAvailable") (hasKey $c.pdb "maxUnavailable") }}
+{{- fail (printf "%s: pdb.minAvailable and pdb.maxUnavailable exclude each other" $name) }}
+{{- end }}
+{{- if gt (int $c.autoscaling.minReplicas) (int $c.autoscaling.maxReplicas) }}
+{{- fail (printf "%s: autoscaling.minReplicas is more than autoscaling.maxReplicas" $name) }}
+{{- end }}
+{{- if and (ne $c.autoscaling.kind "none") (not $c.facts.consumers) }}
+{{- fail (printf "%s: autoscaling is for payment-service and notification-service" $name) }}
+{{- end }}
+{{- if and (eq $c.autoscaling.kind "keda") (or $values.quickstart (not $values.nats.monitoringEndpoint)) }}
+{{- fail (printf "%s: autoscaling.kind keda needs nats.monitoringEndpoint, and no quickstart" $name) }}
+{{- end }}
+{{- if and $c.facts.gateway (ge (int (dig "settings" "GATEWAY_TIMEOUT" 10 $c)) (int $c.drainTimeout)) }}
+{{- fail (printf "%s: GATEWAY_TIMEOUT has to be less than drainTimeout, or every deploy leaves charges without an answer" $name) }}
+{{- end }}
+{{- if and (eq $name "audit-service") (eq $c.sql "sqlite") (not $c.claims) (not $values.quickstart) }}
+{{- fail "audit-service: the trail has to outlive its pod and the streams: persistence.enabled=true, or PostgreSQL by database.existingSecret" }}
+{{- end }}
+{{- end }}
+{{- end }}
