@@ -141,7 +141,7 @@ build_broker() {
     local busybox
     busybox=$(command -v busybox || true)
     if [ -z "$busybox" ] || ldd "$busybox" >/dev/null 2>&1; then
-        (cd "$work" && apt-get download -qq busybox-static >/dev/null && dpkg -x busybox-static_*.deb .) ||
+        (cd "$work" && apt-get download -qq busybox-static >/dev/null 2>&1 && dpkg -x busybox-static_*.deb .) ||
             fail "the broker's health check needs a static busybox; install busybox-static"
         busybox=$work/bin/busybox
     fi
