@@ -10,7 +10,7 @@ use crate::ui::Ui;
 /// Who does it, and whether they have to be asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Consent {
-    /// Who does this, for the audit trail [default: your login name].
+    /// Who does this, for the audit trail [default: $USER or $LOGNAME].
     #[arg(long, value_name = "NAME")]
     operator: Option<String>,
 

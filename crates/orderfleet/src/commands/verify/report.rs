@@ -75,7 +75,9 @@ fn summary(summary: &Summary) -> Vec<String> {
     let (by_status, by_reason): (Vec<_>, Vec<_>) = (by_status.collect(), by_reason.collect());
     let mut lines = vec![row("orders", &format!("{}{}", grouped(summary.orders), listed(&by_status)))];
     if !by_reason.is_empty() {
-        lines.push(row("cancelled", &by_reason.join(", ")));
+        let all: u64 = summary.cancelled.values().sum();
+        // Those whose money went back stand among the orders as refunded.
+        lines.push(row("cancelled", &format!("{} in all: {}", grouped(all), by_reason.join(", "))));
     }
     let money = summary.captured.iter().map(|(currency, taken)| {
         let back = summary.refunded.get(currency).copied().unwrap_or(0);

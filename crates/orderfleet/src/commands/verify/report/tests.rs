@@ -53,7 +53,7 @@ fn a_promise_that_holds_is_one_line_per_check_and_the_figures() {
   ✓ LOG  one writer at a time, no holes in the log   12,345 orders
 
   orders     3: 2 confirmed, 1 cancelled
-  cancelled  1 out_of_stock
+  cancelled  1 in all: 1 out_of_stock
   money      1,234.56 EUR taken
   messages   80,000 in the streams, 1 notification, 0 dead letters
 
