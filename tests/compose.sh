@@ -62,13 +62,11 @@ find_docker() {
 }
 
 find_compose() {
-    if docker compose version >/dev/null 2>&1; then
-        compose=(docker compose)
-    else
-        say "docker compose is not installed; taken from tests/deployments/requirements-docker.txt"
-        tools
-        compose=("$TOOLS/bin/docker-compose")
-    fi
+    compose=(docker compose)
+    docker compose version >/dev/null 2>&1 && return
+    say "docker compose is not installed; taken from tests/deployments/requirements-docker.txt"
+    tools
+    compose=("$TOOLS/bin/docker-compose")
 }
 
 tools() {
@@ -107,7 +105,6 @@ free_port() {
 # --- Images
 
 registry_in_reach() { timeout 60 "$DOCKER" pull --quiet gcr.io/distroless/static-debian12:nonroot; }
-
 build_images() {
     local images=${IMAGES:-} name
     [ -n "$images" ] || if registry_in_reach >/dev/null 2>&1; then images=registry; else images=local; fi
@@ -178,7 +175,6 @@ is_up() {
 
 fleet() { compose run --rm --no-deps --no-TTY fleet "$@"; }
 
-# As the README tells it.
 place_one_order() {
     local order
     fleet stock set TSHIRT-BLACK-M 100 >/dev/null 2>"$work/stock.log" || { cat "$work/stock.log" && fail "no stock can be set"; }
@@ -189,7 +185,6 @@ place_one_order() {
     until_true 20 "order $order is confirmed" is_confirmed "$order"
     say "an order placed through the published port is confirmed"
 }
-
 is_confirmed() { [ "$(answers "http://127.0.0.1:$ORDER_PORT/orders/$1" | json 'it["status"]')" = confirmed ]; }
 
 begin_load() {
@@ -198,7 +193,6 @@ begin_load() {
     until_true 60 "orders flow" orders_flow
     say "load: $ORDERS orders, $RATE a second"
 }
-
 orders_flow() { [ "$(answers "http://127.0.0.1:$ORDER_PORT/orders?limit=20" | json 'len(it["orders"])')" = 20 ]; }
 
 still_under_load() { kill -0 "$load" 2>/dev/null || fail "the load was over before $1; use more ORDERS"; }
@@ -249,7 +243,6 @@ print(next((stream["cluster"].get("leader") for stream in streams if stream["nam
     done
     return 1
 }
-
 alive() { [ "$(state Running "$(container "$1")")" = true ]; }
 
 basic() {
@@ -294,7 +287,7 @@ clean_up() {
         compose logs --tail 5
     fi
     [ ${#files[@]} = 0 ] || compose --profile '*' down --volumes --remove-orphans --timeout 5 2>/dev/null
-    "$DOCKER" image ls --quiet --filter "reference=orderfleet/*:$TAG" | sort -u | xargs -r "$DOCKER" image rm --force
+    "$DOCKER" image ls --quiet --filter "reference=orderfleet/*:$TAG" | sort -u | xargs -r "$DOCKER" image rm --force >/dev/null
     rm -rf "$work"
     exit "$code"
 } >&2

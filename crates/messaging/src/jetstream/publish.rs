@@ -130,6 +130,7 @@ mod code {
     pub(super) const WRONG_LAST_SEQUENCE: u64 = 10071;
     pub(super) const STREAM_STORE_FAILED: u64 = 10077;
     pub(super) const STORAGE_RESOURCES_EXCEEDED: u64 = 10047;
+    pub(super) const DUPLICATE_IN_PROCESS: u64 = 10158;
     pub(super) const BATCH_INCOMPLETE: u64 = 10176;
     pub(super) const BATCH_CONTAINS_DUPLICATE: u64 = 10201;
 }
@@ -139,8 +140,29 @@ fn refused(error: ApiError) -> PublishError {
         (code::WRONG_LAST_SEQUENCE, _) => PublishError::WrongLastSequence,
         (code::BATCH_CONTAINS_DUPLICATE, _) => PublishError::DuplicateInBatch,
         (code::STREAM_STORE_FAILED | code::STORAGE_RESOURCES_EXCEEDED, _) => PublishError::Full,
+        // A cluster's word for a copy of this message that is on its way to a majority: it may arrive there, or not.
+        (code::DUPLICATE_IN_PROCESS, _)
         // Part of the batch was lost on the way: nothing was stored, and sending it again is right.
-        (code::BATCH_INCOMPLETE, _) | (_, 429 | 500..=599) => PublishError::Unknown(error.description),
+        | (code::BATCH_INCOMPLETE, _)
+        | (_, 429 | 500..=599) => PublishError::Unknown(error.description),
         _ => PublishError::Refused(format!("{} ({})", error.description, error.err_code)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: u16, err_code: u64) -> PublishError {
+        refused(ApiError { code, err_code, description: "no".to_owned() })
+    }
+
+    #[test]
+    fn what_may_yet_be_stored_is_sent_again() {
+        for (code, err_code) in [(409, 10_158), (400, 10_176), (503, 10_008), (500, 0), (429, 0)] {
+            assert!(matches!(refusal(code, err_code), PublishError::Unknown(_)), "{err_code}");
+        }
+        assert!(matches!(refusal(400, 10_071), PublishError::WrongLastSequence));
+        assert!(matches!(refusal(400, 10_054), PublishError::Refused(_)));
     }
 }
