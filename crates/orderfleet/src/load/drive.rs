@@ -96,6 +96,10 @@ async fn drive(
     let slots = Arc::new(Semaphore::new(options.in_flight));
     let (mut shoppers, mut results) = (JoinSet::new(), Results::default());
     let start = Instant::now();
+    progress.send_modify(|progress| {
+        progress.accepting.begins(start);
+        progress.confirming.begins(start);
+    });
     for (number, order) in plan.orders().enumerate() {
         let due = start + order.due;
         sleep_until(due).await;

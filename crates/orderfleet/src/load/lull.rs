@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest time between one and the next.
+/// The longest time until the first, or between one and the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lull {
     last: Option<Instant>,
@@ -12,6 +12,11 @@ pub struct Lull {
 }
 
 impl Lull {
+    /// From now on it should happen.
+    pub(super) fn begins(&mut self, now: Instant) {
+        self.last = Some(now);
+    }
+
     /// It has happened again.
     pub(super) fn ends(&mut self, now: Instant) {
         if let Some(last) = self.last.replace(now) {
@@ -19,7 +24,7 @@ impl Lull {
         }
     }
 
-    /// The longest so far; zero before it has happened twice.
+    /// The longest so far that has ended; that before the first time counts, too.
     #[must_use]
     pub fn longest(&self) -> Duration {
         self.longest
@@ -33,12 +38,21 @@ mod tests {
     #[test]
     fn the_longest_counts_wherever_it_is() {
         let (start, mut lull) = (Instant::now(), Lull::default());
+        lull.begins(start);
         let mut longest_after = |millis| {
             lull.ends(start + Duration::from_millis(millis));
             lull.longest().as_millis()
         };
-        assert_eq!([10, 25, 90, 100].map(&mut longest_after), [0, 15, 65, 65]);
+        assert_eq!([10, 25, 90, 100].map(&mut longest_after), [10, 15, 65, 65]);
         // Two callers may tell of the same moment in either order.
         assert_eq!(longest_after(99), 65);
+    }
+
+    #[test]
+    fn what_begins_late_was_missed_from_the_start() {
+        let (start, mut lull) = (Instant::now(), Lull::default());
+        lull.begins(start);
+        lull.ends(start + Duration::from_secs(20));
+        assert_eq!(lull.longest(), Duration::from_secs(20));
     }
 }
