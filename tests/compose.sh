@@ -287,7 +287,8 @@ clean_up() {
         compose logs --tail 5
     fi
     [ ${#files[@]} = 0 ] || compose --profile '*' down --volumes --remove-orphans --timeout 5 2>/dev/null
-    "$DOCKER" image ls --quiet --filter "reference=orderfleet/*:$TAG" | sort -u | xargs -r "$DOCKER" image rm --force >/dev/null
+    # By name: equal images of another run have the same id.
+    "$DOCKER" image ls --format '{{.Repository}}:{{.Tag}}' --filter "reference=orderfleet/*:$TAG" | xargs -r "$DOCKER" image rm >/dev/null
     rm -rf "$work"
     exit "$code"
 } >&2
