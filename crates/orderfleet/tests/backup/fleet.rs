@@ -33,6 +33,7 @@ const MIX: Mix = Mix {
     cancelled_late: 0,
     repeated: 30,
     key_reused: 10,
+    hot: 0,
 };
 
 fn options(home: &Path) -> FleetOptions {
