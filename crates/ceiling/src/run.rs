@@ -26,6 +26,9 @@ use crate::{
     writer::{Gather, Item},
 };
 
+/// How often it is looked whether the flow is steady.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// What was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figures {
@@ -139,6 +142,10 @@ async fn place(payload: u32, orders: mpsc::Sender<Item>, exit: Arc<Exit>) -> any
 
 async fn measure(args: &Args, exit: &Exit) -> Figures {
     sleep(Duration::from_secs(args.warm_up)).await;
+    // What comes out before as many have gone through as are under way at once is no steady flow.
+    while exit.done.load(Ordering::Relaxed) < u64::from(args.in_flight) {
+        sleep(LOOK).await;
+    }
     exit.latency.lock().unwrap_or_else(PoisonError::into_inner).reset();
     let (before, start) = (exit.done.load(Ordering::Relaxed), Instant::now());
     sleep(Duration::from_secs(args.seconds)).await;

@@ -24,6 +24,7 @@ Examples:
   cargo fleet stock set TSHIRT-BLACK-M 100   something to sell
   cargo fleet order place                    buy one of those
   cargo fleet load                           1,000 orders for a fleet that runs already
+  cargo fleet-release bench                  how fast it is here, and what an order costs
   cargo fleet verify                         prove that nothing was lost, charged twice or sold twice
   cargo fleet order stuck                    orders that wait for too long, and for what
   cargo fleet dlq list                       messages that could not be handled

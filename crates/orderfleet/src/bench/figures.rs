@@ -37,6 +37,8 @@ pub struct Figures {
     pub backlog: Backlog,
     /// Second by second.
     pub series: Vec<SecondFigures>,
+    /// Of each process, second by second: the second since the load began, and bytes of memory then.
+    pub memory: BTreeMap<String, Vec<(u64, u64)>>,
     /// Orders that were accepted, in all.
     pub accepted: u64,
     /// Requests that were sent again because the fleet was away or asked for patience.

@@ -48,7 +48,8 @@ pub use report::render as report;
 use customer::Market;
 use drive::Driver;
 use hops::Hops;
-use watch::{Look, Outcomes, Pulse, Watch};
+use sum_up::Burst;
+use watch::{Look, Pulse, Watch};
 
 /// How often progress is told.
 const TOLD: Duration = Duration::from_millis(250);
@@ -205,12 +206,23 @@ impl<'a> Bench<'a> {
             stages,
             hops: self.hops(sample.map(|(_, order_id)| *order_id).collect()).await?,
             disk_bytes_per_order: self.disk(tally.accepted.len())?,
-            backlog: self.backlog(&beats),
+            backlog: sum_up::backlog(self.burst(), &beats, self.after_load),
             series: sum_up::series(&tally, &beats),
+            memory: sum_up::memory(&beats),
             accepted: tally.accepted.len() as u64,
             retries: tally.retries,
             unexpected: tally.surprises,
             unexpected_count: tally.surprise_count,
+        })
+    }
+
+    /// When the burst was, if there was one, and what is usual without.
+    fn burst(&self) -> Option<Burst> {
+        let burst = self.stages.iter().find(|ran| ran.stage.kind == Kind::Burst)?;
+        Some(Burst {
+            from: burst.ended.saturating_sub(burst.stage.lasts),
+            to: burst.ended,
+            rate: self.wish.rate,
         })
     }
 
@@ -232,28 +244,6 @@ impl<'a> Bench<'a> {
             (what, bytes.saturating_sub(before) as f64 / orders)
         });
         Ok(grown.filter(|(_, bytes)| *bytes > 0.0).collect())
-    }
-
-    fn backlog(&self, beats: &[(Duration, Outcomes)]) -> Backlog {
-        let open = |from: Duration, to: Duration| {
-            let within = beats.iter().filter(move |(at, _)| (from..to).contains(at));
-            within.map(|(at, outcomes)| (*at, outcomes.open()))
-        };
-        let most = |from, to| open(from, to).map(|(_, open)| open).fold(0.0, f64::max);
-        let burst = self.stages.iter().position(|ran| ran.stage.kind == Kind::Burst);
-        let after_burst = burst.and_then(|burst| {
-            let (ended, began) = (self.stages[burst].ended, self.stages[burst - 1].ended);
-            let usual = most(began.saturating_sub(self.stages[burst - 1].stage.lasts), began);
-            // Within a second at the usual rate is no backlog.
-            let usual = usual.max(self.wish.rate);
-            let gone = open(ended, Duration::MAX).find(|(_, open)| *open <= usual)?;
-            Some((gone.0 - ended).as_secs_f64())
-        });
-        Backlog {
-            largest: sum_up::whole(most(Duration::ZERO, Duration::MAX)),
-            seconds_after_load: self.after_load.as_secs_f64(),
-            seconds_after_burst: after_burst,
-        }
     }
 }
 

@@ -109,6 +109,13 @@ impl Watch {
         Ok(Look { at: Instant::now(), outcomes, usages, commits: commits(&told), machine: machine::busy() })
     }
 
+    /// How much memory everybody has.
+    fn memory(&self) -> Vec<(String, u64)> {
+        let known =
+            self.processes.iter().filter_map(|one| Some((one.name.clone(), processes::usage(one.pid?)?.rss)));
+        known.collect()
+    }
+
     /// How far the orders have come.
     pub(super) async fn outcomes(&self) -> anyhow::Result<Outcomes> {
         let counters = scrape(&self.orders).await.context("the order service tells no counters")?;
@@ -140,10 +147,20 @@ fn commits(told: &[(String, Counters)]) -> BTreeMap<(String, String), Commits> {
     commits
 }
 
-/// The outcomes second by second, noted until it is dropped.
+/// One of the looks of each second.
+#[derive(Debug, Clone)]
+pub(super) struct Beat {
+    /// Since the first stage began.
+    pub(super) at: Duration,
+    pub(super) outcomes: Outcomes,
+    /// Bytes of memory by process.
+    pub(super) memory: Vec<(String, u64)>,
+}
+
+/// Outcomes and memory second by second, noted until it is dropped.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    beats: Arc<Mutex<Vec<(Duration, Outcomes)>>>,
+    beats: Arc<Mutex<Vec<Beat>>>,
     _noting: JoinSet<()>,
 }
 
@@ -158,16 +175,16 @@ impl Pulse {
                 second.tick().await;
                 // A fleet too busy to tell leaves a gap in the plot.
                 if let Ok(outcomes) = watch.outcomes().await {
-                    let at = watch.market.opened.elapsed();
-                    noted.lock().unwrap_or_else(PoisonError::into_inner).push((at, outcomes));
+                    let beat = Beat { at: watch.market.opened.elapsed(), outcomes, memory: watch.memory() };
+                    noted.lock().unwrap_or_else(PoisonError::into_inner).push(beat);
                 }
             }
         });
         Self { beats, _noting: noting }
     }
 
-    /// When, since the first stage began, and how far the orders had come then.
-    pub(super) fn beats(&self) -> Vec<(Duration, Outcomes)> {
+    /// All of them so far.
+    pub(super) fn beats(&self) -> Vec<Beat> {
         self.beats.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,21 +1,23 @@
 //! `bench`: how fast the fleet is on this machine, what an order costs, how far it can be driven.
 
+mod args;
 mod tell;
 
-use std::{env, fs, path::PathBuf, process::ExitCode, time::Duration};
+use std::{env, fs, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use clap::Args as ClapArgs;
 use uuid::Uuid;
 
 use super::{Context, demo, figures::grouped, up, verify as verify_command};
 use crate::{
-    bench::{self, Bench, Ceiling, CeilingOptions, Figures, Generator, Profile, Progress, Wish},
-    fleet::{Build, Cancelled, DataDir, Fleet, FleetOptions},
+    bench::{self, Bench, Ceiling, CeilingOptions, Figures, Progress, Wish},
+    fleet::{Cancelled, DataDir, Fleet, FleetOptions},
     load::Plan,
     ui::{Bar, Ui},
     verify::{Expectations, Report, Target},
 };
+
+pub(super) use args::Args;
 
 /// How long after the last outcome everything must be done, refunds and the audit trail included.
 const SETTLE: Duration = Duration::from_secs(300);
@@ -46,78 +48,8 @@ Examples:
 
 Exit codes: 0 measured, and the promise holds; 1 it does not, or the fleet could not run; 130 interrupted.";
 
-/// Arguments of `bench`.
-#[derive(Debug, ClapArgs)]
-pub struct Args {
-    /// What kind of day it is.
-    #[arg(long, value_enum, default_value = "steady")]
-    profile: Profile,
-
-    /// Orders per second that it begins with [default: steady 1000, ramp 500, black-friday 150].
-    #[arg(long, value_name = "N", value_parser = rate)]
-    rate: Option<f64>,
-
-    /// Seconds that are measured; of a ramp, of each step; of black-friday, before the burst and after it
-    /// [default: steady 60, ramp 15, black-friday 20].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    seconds: Option<u64>,
-
-    /// Seconds of load before anything is measured.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3_600))]
-    warm_up: u64,
-
-    /// When a message counts as stored: `always` when it is on the disk (fsync), `default` when the broker has written it,
-    /// which survives a crash of the broker but not a power cut.
-    #[arg(long, value_enum, default_value = "always")]
-    durability: Durability,
-
-    /// By which factor a step of the ramp is more than the one before.
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.25, value_parser = growth)]
-    growth: f64,
-
-    /// Milliseconds within which 99 of 100 orders must be accepted for a fleet to keep up.
-    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=60_000))]
-    limit: u64,
-
-    /// Orders of each second that are followed until they are confirmed, at most.
-    #[arg(long, value_name = "N", default_value_t = 200.0, value_parser = rate)]
-    sample: f64,
-
-    /// Connections to each replica of the order service.
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=16_384))]
-    connections: u16,
-
-    /// How many of a service to run. May be repeated.
-    #[arg(long, value_name = "SERVICE=COUNT", value_parser = up::replicas)]
-    replicas: Vec<(String, usize)>,
-
-    /// Keep everything the fleet writes in this directory, which is emptied first [default: keep nothing]. The disk it is
-    /// on is the one that is measured.
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-
-    /// Write a page with plots, which needs nothing else, to this file.
-    #[arg(long, value_name = "FILE.html")]
-    report: Option<PathBuf>,
-
-    /// Start the binaries as they are.
-    #[arg(long)]
-    no_build: bool,
-
-    /// Do not measure first what the broker alone would carry.
-    #[arg(long)]
-    no_ceiling: bool,
-}
-
 /// Seconds for which the ceiling is measured, those before it is steady not counted.
 const CEILING_SECONDS: u64 = 10;
-
-/// When a message counts as stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Durability {
-    Always,
-    Default,
-}
 
 /// Measures, and tells.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
@@ -223,31 +155,6 @@ fn plan(wish: &Wish) -> Plan {
     Plan { orders: wish.most_orders(), rate: wish.rate, mix: wish.profile.mix(), run: format!("bench-{run}") }
 }
 
-impl Args {
-    fn fsync(&self) -> bool {
-        self.durability == Durability::Always
-    }
-
-    fn build(&self) -> Build {
-        if self.no_build { Build::Skip } else { Build::Show }
-    }
-
-    fn wish(&self) -> Wish {
-        Wish {
-            profile: self.profile,
-            rate: self.rate.unwrap_or(self.profile.usual_rate()),
-            seconds: self.seconds.unwrap_or(self.profile.usual_seconds()),
-            warm_up: self.warm_up,
-            growth: self.growth,
-            limit: Duration::from_millis(self.limit),
-        }
-    }
-
-    fn generator(&self) -> Generator {
-        Generator { connections: self.connections.into(), sample: self.sample, ..Generator::default() }
-    }
-}
-
 fn options(args: &Args, context: &Context) -> FleetOptions {
     let mut options = FleetOptions::temporary();
     options.build = args.build();
@@ -261,45 +168,4 @@ fn options(args: &Args, context: &Context) -> FleetOptions {
         options = options.replicas(service, *count);
     }
     options.observe(up::report::observer(&context.ui))
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if (0.1..=100_000.0).contains(&rate) => Ok(rate),
-        Ok(_) | Err(_) => Err("not a number of orders per second from 0.1 to 100000".to_owned()),
-    }
-}
-
-fn growth(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(factor) if (1.01..=10.0).contains(&factor) => Ok(factor),
-        Ok(_) | Err(_) => Err("not a factor from 1.01 to 10".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::commands::parsed;
-
-    #[test]
-    fn each_profile_has_its_own_defaults() -> Result<(), clap::Error> {
-        let wish = |words: &[&str]| parsed::<Args>(words).map(|args| args.wish());
-        let steady = wish(&[])?;
-        assert_eq!((steady.profile, steady.rate, steady.seconds), (Profile::Steady, 1_000.0, 60));
-        let ramp = wish(&["--profile", "ramp", "--growth", "1.5"])?;
-        assert_eq!((ramp.rate, ramp.seconds, ramp.growth), (500.0, 15, 1.5));
-        let sale = wish(&["--profile=black-friday", "--rate=20", "--seconds=5", "--warm-up=0"])?;
-        assert_eq!((sale.rate, sale.seconds, sale.warm_up), (20.0, 5, 0));
-        Ok(())
-    }
-
-    #[test]
-    fn what_cannot_be_meant_is_refused() {
-        for wrong in
-            ["--rate=0", "--rate=fast", "--seconds=0", "--growth=1", "--durability=maybe", "--sample=-1"]
-        {
-            assert!(parsed::<Args>(&[wrong]).is_err(), "{wrong}");
-        }
-    }
 }

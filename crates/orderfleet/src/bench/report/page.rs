@@ -1,7 +1,7 @@
 //! The page around plots and tables.
 
 use super::{
-    plot::{Axis, Line, Scale, plot},
+    plot::{Axis, COLORS, Line, Scale, plot},
     tables::{self, escaped},
 };
 use crate::{
@@ -10,26 +10,34 @@ use crate::{
 };
 
 const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #1c2024; --paper: #fff; --faint: #d8dce0; --c0: #2563c9; --c1: #c2410c; --c2: #15803d; --c3: #7e22ce; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e7ea; --paper: #14171a; --faint: #363c42; --c0: #7aa7f7; --c1: #fb9a5b; --c2: #5fd08a; --c3: #c79bf5; }
-}
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 960px; margin: 2rem auto; padding: 0 1rem; }
-h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; } .faint { opacity: .7; }
+:root { color-scheme: light dark; --ink: #1c2024; --paper: #fff; --faint: #d8dce0;
+  --c0: #2563c9; --c1: #c2410c; --c2: #15803d; --c3: #7e22ce; --c4: #0e7490; --c5: #a16207; --c6: #be185d; --c7: #57606a; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e7ea; --paper: #14171a; --faint: #363c42;
+  --c0: #7aa7f7; --c1: #fb9a5b; --c2: #5fd08a; --c3: #c79bf5; --c4: #5cc7dd; --c5: #dcb552; --c6: #f589bb; --c7: #a5adb5; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 960px; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; }
+h2 { margin-top: 2.2rem; }
+.faint { opacity: .7; }
 pre { overflow-x: auto; border: 1px solid var(--faint); border-radius: 4px; padding: .6rem .8rem; }
 .warning { border-left: 4px solid var(--c1); padding: .4rem .8rem; }
 .tiles { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.2rem 0; }
 .tiles div { border: 1px solid var(--faint); border-radius: 4px; padding: .5rem 1rem; min-width: 8rem; }
 .tiles b { display: block; font-size: 1.5rem; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .15rem .7rem; border-bottom: 1px solid var(--faint); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
-figure { margin: 1rem 0; } svg { width: 100%; height: auto; } figcaption { text-align: center; }
-svg text { fill: var(--ink); font: 12px system-ui, sans-serif; } text.x { text-anchor: middle; } text.y { text-anchor: end; }
-.grid { stroke: var(--faint); stroke-width: 1; } .line { fill: none; stroke-width: 1.8; }
-.c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); }
-.key { margin: 0 .6rem; } .key::before { content: '— '; font-weight: bold; }
-.key.c0::before { color: var(--c0); } .key.c1::before { color: var(--c1); } .key.c2::before { color: var(--c2); } .key.c3::before { color: var(--c3); }
+figure { margin: 1rem 0; }
+figcaption { text-align: center; }
+svg { width: 100%; height: auto; }
+svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
+text.x { text-anchor: middle; }
+text.y { text-anchor: end; }
+.grid { stroke: var(--faint); stroke-width: 1; }
+.line { fill: none; stroke-width: 1.8; }
+.key { margin: 0 .6rem; white-space: nowrap; }
+.key::before { content: '— '; font-weight: bold; }
 ";
 
 const SECONDS: Axis = Axis { title: "seconds since the load began", scale: Scale::Linear };
@@ -42,7 +50,8 @@ pub fn render(figures: &Figures, report: &Report, command: &str) -> String {
     let stage = figures.headline.and_then(|index| figures.stages.get(index));
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>orderfleet bench</title><style>{STYLE}</style></head>\n<body>\n"
+         content=\"width=device-width\"><title>orderfleet bench</title><style>{STYLE}{}</style></head>\n<body>\n",
+        colors()
     );
     page += &head(figures, report, command);
     page += &stage.map(|stage| tiles(figures, stage)).unwrap_or_default();
@@ -54,6 +63,13 @@ pub fn render(figures: &Figures, report: &Report, command: &str) -> String {
     page += &section("Bytes on the disk per order", &tables::disk(figures).html());
     page += &section("The promise", &promise(report));
     page + "</body>\n</html>\n"
+}
+
+/// What the plots call their colours.
+fn colors() -> String {
+    let rule =
+        |c| format!(".line.c{c} {{ stroke: var(--c{c}); }} .key.c{c}::before {{ color: var(--c{c}); }}\n");
+    (0..COLORS).map(rule).collect()
 }
 
 fn section(title: &str, body: &str) -> String {
@@ -123,12 +139,12 @@ fn tiles(figures: &Figures, stage: &StageFigures) -> String {
 
 fn over_time(figures: &Figures) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a plot")]
-    let line = |name, value: fn(&SecondFigures) -> Option<u64>, unit: f64| {
+    let line = |name: &str, value: fn(&SecondFigures) -> Option<u64>, unit: f64| {
         let points = figures
             .series
             .iter()
             .filter_map(|second| Some((second.second as f64, value(second)? as f64 / unit)));
-        Line { name, points: points.collect() }
+        Line { name: name.to_owned(), points: points.collect() }
     };
     let throughput = [
         line("due", |second| Some(second.due), 1.0),
@@ -146,13 +162,31 @@ fn over_time(figures: &Figures) -> String {
     section("Orders over time", &plot("throughput", SECONDS, ORDERS, &throughput))
         + &section("Latency over time", &plot("latency", SECONDS, MILLIS, &latency))
         + &section("Backlog over time", &plot("backlog", SECONDS, orders, &open))
+        + &memory(figures)
+}
+
+fn memory(figures: &Figures) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a plot")]
+    let line = |(name, points): (&String, &Vec<(u64, u64)>)| Line {
+        name: name.clone(),
+        points: points
+            .iter()
+            .map(|(second, bytes)| (*second as f64, *bytes as f64 / f64::from(1 << 20)))
+            .collect(),
+    };
+    let lines: Vec<_> = figures.memory.iter().map(line).collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mebibytes = Axis { title: "MiB", scale: Scale::Linear };
+    section("Memory over time", &plot("memory", SECONDS, mebibytes, &lines))
 }
 
 fn at_the_headline(figures: &Figures, stage: &StageFigures) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a plot")]
-    let line = |name, curve: &[(f64, u64)]| {
+    let line = |name: &str, curve: &[(f64, u64)]| {
         let points = curve.iter().map(|(share, micros)| (*share, *micros as f64 / 1_000.0)).collect();
-        Line { name, points }
+        Line { name: name.to_owned(), points }
     };
     let curves = [line("accepted", &stage.acceptance_curve), line("confirmed", &stage.confirmation_curve)];
     let shares = Axis { title: "share of the orders that took no longer", scale: Scale::Nines };

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::tables::escaped;
+
 /// The drawing's size; it scales with the page.
 const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 320.0;
@@ -9,6 +11,8 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 20.0;
 const BOTTOM: f64 = 50.0;
+/// Colours that the page knows, `c0` and so on.
+pub(super) const COLORS: usize = 8;
 /// Ticks of an axis, about.
 const TICKS: f64 = 6.0;
 
@@ -33,7 +37,7 @@ pub(super) struct Axis {
 /// Some points in a row, and what they are.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) points: Vec<(f64, f64)>,
 }
 
@@ -62,11 +66,17 @@ pub(super) fn plot(id: &str, x: Axis, y: Axis, lines: &[Line]) -> String {
             .filter(|point| drawn(point))
             .map(|point| format!("{:.1},{:.1}", horizontal(&across, point.0), vertical(&up, point.1)))
             .collect();
-        put(&mut svg, format_args!("<polyline class=\"line c{number}\" points=\"{}\"/>\n", path.join(" ")));
+        put(
+            &mut svg,
+            format_args!("<polyline class=\"line c{}\" points=\"{}\"/>\n", number % COLORS, path.join(" ")),
+        );
     }
     svg.push_str("</svg>\n<figcaption>");
     for (number, line) in lines.iter().enumerate() {
-        put(&mut svg, format_args!("<span class=\"key c{number}\">{}</span> ", line.name));
+        put(
+            &mut svg,
+            format_args!("<span class=\"key c{}\">{}</span> ", number % COLORS, escaped(&line.name)),
+        );
     }
     svg.push_str("</figcaption></figure>\n");
     svg
@@ -245,14 +255,14 @@ mod tests {
     fn points_lie_where_their_values_are() {
         let range = Range::of(MILLIS, [1.0, 100.0].into_iter());
         assert_eq!([1.0, 10.0, 100.0].map(|value| range.place(value)), [0.0, 0.5, 1.0]);
-        let line = Line { name: "p50", points: vec![(0.0, 1.0), (10.0, 100.0)] };
+        let line = Line { name: "p50".to_owned(), points: vec![(0.0, 1.0), (10.0, 100.0)] };
         let svg = plot("latency", TIME, MILLIS, &[line]);
         assert!(svg.contains("points=\"70.0,270.0 880.0,20.0\""), "{svg}");
     }
 
     #[test]
     fn a_plot_of_nothing_is_empty_and_sound() {
-        let svg = plot("none", TIME, MILLIS, &[Line { name: "p50", points: vec![(1.0, 0.0)] }]);
+        let svg = plot("none", TIME, MILLIS, &[Line { name: "p50".to_owned(), points: vec![(1.0, 0.0)] }]);
         assert!(svg.contains("points=\"\"") && !svg.contains("NaN"), "{svg}");
     }
 }

@@ -82,6 +82,7 @@ fn figures() -> Figures {
         disk_bytes_per_order: BTreeMap::from([("ORDERS".to_owned(), 1_234.4)]),
         backlog: Backlog::default(),
         series: (0..30).map(second).collect(),
+        memory: BTreeMap::from([("broker".to_owned(), vec![(0, 1 << 25), (1, 1 << 26)])]),
         accepted: 30_000,
         retries: 0,
         unexpected: Vec::new(),
@@ -96,10 +97,10 @@ fn report() -> Report {
 #[test]
 fn the_page_holds_every_plot_and_table() {
     let page = render(&figures(), &report(), "cargo fleet-release bench");
-    for id in ["throughput", "latency", "backlog", "percentiles"] {
+    for id in ["throughput", "latency", "backlog", "memory", "percentiles"] {
         assert!(page.contains(&format!("<figure id=\"{id}\">")), "{id}");
     }
-    assert_eq!(page.matches("<polyline").count(), 3 + 4 + 1 + 2);
+    assert_eq!(page.matches("<polyline").count(), 3 + 4 + 1 + 1 + 2);
     for text in ["998", "40.2", "audit-service-1", "inventory.reserved", "1234", "10 % of 9500", "0.87"] {
         assert!(page.contains(text), "{text}");
     }
