@@ -105,13 +105,14 @@ async fn measure(
     fleet: &Fleet,
     ui: &Ui,
 ) -> anyhow::Result<(Figures, Report)> {
-    let wish = args.wish();
+    // Who is needed at the end must be there at the beginning.
+    let (target, wish) = (Target::of(fleet)?, args.wish());
     let plan = plan(&wish);
     demo::stock_up(&plan, fleet).await?;
     let mut bench = Bench::new(fleet, wish, plan, args.generator())?;
     drive(&mut bench, ui).await?;
     let expected = Expectations { complete: true, accepted: bench.accepted(), ..Expectations::default() };
-    let report = verify_command::verify(ui, &Target::of(fleet)?, &expected, SETTLE).await?;
+    let report = verify_command::verify(ui, &target, &expected, SETTLE).await?;
     ui.step("reading what became of the sample");
     let figures = bench.figures(args.fsync(), ceiling).await;
     ui.done();
