@@ -144,15 +144,4 @@ impl Share {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_taken_evenly() {
-        let taken = |share, of: usize| {
-            let mut share = Share::of(share);
-            (0..of).filter(|_| share.takes_next()).count()
-        };
-        assert_eq!((taken(0.2, 1_000), taken(1.0, 50), taken(7.0, 50), taken(0.0, 50)), (200, 50, 50, 0));
-    }
-}
+mod tests;
