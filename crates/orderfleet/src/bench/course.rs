@@ -176,7 +176,7 @@ impl Wish {
     /// Why the fleet did not keep up with a stage; `None` if it did.
     #[must_use]
     pub fn shortfall(&self, pace: &Pace) -> Option<Shortfall> {
-        if pace.accepted < pace.due * ENOUGH {
+        if pace.not_placed > 0 || pace.accepted < pace.due * ENOUGH {
             return Some(Shortfall::Accepted);
         }
         if pace.decided < pace.due * ENOUGH {
@@ -191,6 +191,8 @@ impl Wish {
 pub struct Pace {
     /// Due.
     pub due: f64,
+    /// Orders, all in all, that could not even be placed.
+    pub not_placed: u64,
     /// Accepted.
     pub accepted: f64,
     /// Confirmed or cancelled.
@@ -282,10 +284,17 @@ mod tests {
     #[test]
     fn a_fleet_keeps_up_when_it_accepts_and_decides_in_time() {
         let wish = wish(Profile::Ramp);
-        let good = Pace { due: 1_000.0, accepted: 990.0, decided: 980.0, p99: Duration::from_millis(80) };
+        let good = Pace {
+            due: 1_000.0,
+            not_placed: 0,
+            accepted: 990.0,
+            decided: 980.0,
+            p99: Duration::from_millis(80),
+        };
         let slow = Duration::from_millis(501);
         assert_eq!(wish.shortfall(&good), None);
         assert_eq!(wish.shortfall(&Pace { accepted: 949.0, ..good }), Some(Shortfall::Accepted));
+        assert_eq!(wish.shortfall(&Pace { not_placed: 1, ..good }), Some(Shortfall::Accepted));
         assert_eq!(wish.shortfall(&Pace { decided: 949.0, ..good }), Some(Shortfall::Decided));
         assert_eq!(wish.shortfall(&Pace { p99: slow, ..good }), Some(Shortfall::Latency));
     }

@@ -15,6 +15,7 @@ pub(super) fn pace(stage: &Stage, tally: &StageTally, before: &Look, after: &Loo
     let per_second = rates(before, after);
     Pace {
         due: stage.rate,
+        not_placed: tally.not_placed,
         accepted: per_second.accepted,
         decided: per_second.decided,
         p99: tally.acceptance.quantile(0.99),
