@@ -118,7 +118,7 @@ fn project(
     let (reflected, reflects) = watch::channel(0);
     let projection = OrdersProjection::new(waiters.clone(), reflected.clone(), metrics.clone());
     let own = ::projection::Metrics::register(process.registry()).context("cannot register metrics")?;
-    let config = ProjectorConfig::default();
+    let config = ProjectorConfig::PROMPT;
     let (projector, handle) = Projector::new(store, service.log.clone(), projection, config, &own);
     let alive = process.heartbeat("projector");
     let projector = projector.on_turn(move || alive.beat());

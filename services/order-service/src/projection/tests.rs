@@ -56,7 +56,7 @@ impl Rig {
         let metrics = Metrics::register(&registry).unwrap();
         let projection = OrdersProjection::new(waiters.clone(), reflects, metrics);
         let own = projection::Metrics::register(&registry).unwrap();
-        let config = ProjectorConfig::default();
+        let config = ProjectorConfig::PROMPT;
         let (projector, handle) = Projector::new(store.clone(), streams.clone(), projection, config, &own);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
