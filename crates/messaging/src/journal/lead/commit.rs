@@ -98,13 +98,10 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
     pub(super) fn settle(&mut self, sequence: u64) {
         self.committed = sequence;
         if let Some(done) = self.under_way.take() {
-            let seconds = done.started.elapsed().as_secs_f64();
-            self.journal
-                .metrics
-                .commit
-                .seconds
-                .with_label_values(&[self.journal.config.stream])
-                .observe(seconds);
+            let took = done.started.elapsed();
+            self.journal.config.linger.committed(took);
+            let seconds = &self.journal.metrics.commit.seconds;
+            seconds.with_label_values(&[self.journal.config.stream]).observe(took.as_secs_f64());
             self.positions = done.positions;
             done.answers.into_iter().for_each(|answer| answer());
         }
