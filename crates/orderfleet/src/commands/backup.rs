@@ -88,18 +88,16 @@ fn unfinished(error: anyhow::Error, args: &Args) -> anyhow::Error {
 }
 
 fn as_json(stream: &SavedStream) -> serde_json::Value {
-    let files: u64 = stream.files().map(|file| file.bytes).sum();
     json!({
-        "stream": stream.name, "messages": stream.exported.messages(), "last": stream.last, "bytes": files,
+        "stream": stream.name, "messages": stream.exported.messages(), "last": stream.last, "bytes": stream.bytes(),
         "settled": stream.settled,
     })
 }
 
 fn as_text(stream: &SavedStream) -> String {
-    let files: u64 = stream.files().map(|file| file.bytes).sum();
     let last = stream.last.map(|last| format!(" up to {}", grouped(last))).unwrap_or_default();
     let messages = stream.exported.messages();
-    format!("  {:<21} {:>12} messages{last}, {}", stream.name, grouped(messages), size(files))
+    format!("  {:<21} {:>12} messages{last}, {}", stream.name, grouped(messages), size(stream.bytes()))
 }
 
 #[cfg(test)]
