@@ -20,6 +20,7 @@ Examples:
   cargo fleet nats config > accounts.conf              users with passwords, from the server's environment
   cargo fleet nats keys ./keys                         a key for each user, to be handed to that service alone
   cargo fleet nats config --keys ./keys > accounts.conf
+  cargo fleet nats config --keys ./keys --restore      for a restore, and not longer
   cargo fleet nats config --auth nkey > accounts.conf  the same with the public keys in the server's environment
 
 A service is told who it is by NATS_USER with NATS_PASSWORD_FILE, or by NATS_NKEY_FILE; so is this program.";
