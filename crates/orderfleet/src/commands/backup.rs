@@ -12,7 +12,7 @@ use service::ReachArgs;
 
 use super::{
     Context,
-    figures::{grouped, lasting, size},
+    figures::{grouped, lasting, named, size},
 };
 use crate::{
     backup::{self, Manifest, SavedStream},
@@ -97,7 +97,8 @@ fn as_json(stream: &SavedStream) -> serde_json::Value {
 fn as_text(stream: &SavedStream) -> String {
     let last = stream.last.map(|last| format!(" up to {}", grouped(last))).unwrap_or_default();
     let messages = stream.exported.messages();
-    format!("  {:<21} {:>12} messages{last}, {}", stream.name, grouped(messages), size(stream.bytes()))
+    let named = named(messages, "messages");
+    format!("  {:<21} {:>12} {named}{last}, {}", stream.name, grouped(messages), size(stream.bytes()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use events::Timestamp;
 use messaging::dead_letter::{Entry, State};
 use serde_json::{Value, json};
 
-use super::desk::Filed;
+use super::{super::figures::counted, desk::Filed};
 
 /// Longest error shown in a line; `show` has all of it.
 const MAX_ERROR: usize = 80;
@@ -87,7 +87,7 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 
 /// `1 letter`, `2 letters`.
 pub(super) fn letters(count: usize) -> String {
-    format!("{count} letter{}", if count == 1 { "" } else { "s" })
+    counted(count as u64, "letters")
 }
 
 /// Why nothing is done: letters that were seen to are meant only if they are asked for.
