@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use events::{OrderId, Timestamp};
 use messaging::dead_letter::{Entry, LetterBook, Place, State};
 
-use super::{Misuse, desk::Filed};
+use super::{super::values, Misuse, desk::Filed};
 use crate::ui::Ui;
 
 /// Which letters are meant: those that meet every condition.
@@ -31,7 +31,7 @@ pub(super) struct Selection {
     consumer: Option<String>,
 
     /// Those that concern this order.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = values::order_id)]
     order: Option<OrderId>,
 
     /// Those parked since then: an instant (RFC 3339), or how long ago (90m, 2h, 1d).
@@ -57,19 +57,20 @@ pub(super) enum Id {
 }
 
 impl Selection {
+    /// Whether there is no condition at all.
+    pub(super) fn is_anything(&self) -> bool {
+        let Self { ids, cause, service, consumer, order, since, until, all: _ } = self;
+        ids.is_empty()
+            && order.is_none()
+            && [cause, service, consumer].iter().all(|text| text.is_none())
+            && [since, until].iter().all(|time| time.is_none())
+    }
+
     /// Says what is missing where everything would be too much.
     pub(super) fn must_say_which(&self) -> Result<(), Misuse> {
-        let Self { ids, cause, service, consumer, order, since, until, all } = self;
-        let texts = [cause, service, consumer];
-        let times = [since, until];
-        let said = *all
-            || !ids.is_empty()
-            || order.is_some()
-            || texts.iter().any(|text| text.is_some())
-            || times.iter().any(|time| time.is_some());
         let teach = "say which letters are meant: --id 17, or --cause, --service, --consumer, --order, --since, \
                      --until, or --all for every open one; `cargo fleet dlq list` shows them";
-        if said { Ok(()) } else { Err(Misuse(teach.to_owned())) }
+        if self.all || !self.is_anything() { Ok(()) } else { Err(Misuse(teach.to_owned())) }
     }
 
     /// The letters meant, oldest first, of those in a state that `wanted` accepts.

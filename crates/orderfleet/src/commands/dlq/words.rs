@@ -80,8 +80,8 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A reason that says something.
-pub(super) fn reason(text: &str) -> Result<String, String> {
+/// A text that says something.
+pub(super) fn text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("it says nothing".to_owned()) } else { Ok(text.to_owned()) }
 }
 
@@ -100,9 +100,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_says_something() {
-        assert_eq!(reason("sent by a load test").as_deref(), Ok("sent by a load test"));
-        assert!(reason("").is_err() && reason(" \t").is_err());
+    fn a_text_says_something() {
+        assert_eq!(text("sent by a load test").as_deref(), Ok("sent by a load test"));
+        assert!(text("").is_err() && text(" \t").is_err());
     }
 
     #[test]
