@@ -60,6 +60,11 @@ impl SavedStream {
     pub(crate) fn files(&self) -> impl Iterator<Item = &SavedFile> {
         std::iter::once(&self.snapshot).chain(&self.tail)
     }
+
+    /// Bytes of its files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files().map(|file| file.bytes).sum()
+    }
 }
 
 impl Manifest {
@@ -71,7 +76,7 @@ impl Manifest {
 
     /// Bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
-        self.streams.iter().flat_map(SavedStream::files).map(|file| file.bytes).sum()
+        self.streams.iter().map(SavedStream::bytes).sum()
     }
 
     /// Writes it down, all or nothing.

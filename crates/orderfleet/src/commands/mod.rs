@@ -6,6 +6,7 @@ mod callers;
 mod demo;
 mod dlq;
 mod figures;
+mod key;
 mod load;
 mod nats;
 mod order;
@@ -14,6 +15,7 @@ mod setup;
 mod simulate;
 mod stock;
 mod up;
+mod values;
 mod verify;
 
 use std::{future::Future, process::ExitCode};

@@ -123,7 +123,7 @@ fn options(args: Args, context: &Context) -> anyhow::Result<FleetOptions> {
     for (service, name, value) in args.env {
         options = options.env(&service, &name, &value);
     }
-    Ok(options.observe(report::observer(&context.ui)))
+    Ok(options.observe(report::observer(context)))
 }
 
 pub(super) fn replicas(text: &str) -> Result<(String, usize), String> {

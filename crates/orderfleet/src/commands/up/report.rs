@@ -9,6 +9,7 @@ use console::style;
 use serde_json::{Value, json};
 
 use crate::{
+    commands::Context,
     fleet::{Exit, Fleet, FleetEvent, Phase},
     ui::Ui,
 };
@@ -18,15 +19,15 @@ const FIRST_ORDER: &str = r#"{"customer_id": "ada", "currency": "EUR", "payment_
        "lines": [{"sku": "TSHIRT-BLACK-M", "quantity": 2, "unit_price": 1999}]}"#;
 
 /// Prints what happens to the fleet while it starts, runs and stops.
-pub(in crate::commands) fn observer(ui: &Ui) -> impl Fn(&FleetEvent) + Send + Sync + 'static {
-    let ui = ui.clone();
+pub(in crate::commands) fn observer(context: &Context) -> impl Fn(&FleetEvent) + Send + Sync + 'static {
+    let Context { ui, stop } = context.clone();
     let running = AtomicBool::new(false);
     move |event| {
         ui.object(&as_json(event));
         match event {
             FleetEvent::Phase(phase) => {
                 running.store(*phase == Phase::Running, Ordering::SeqCst);
-                show_phase(&ui, *phase);
+                show_phase(&ui, *phase, stop.is_cancelled());
             }
             FleetEvent::Ready { name, .. } => ui.step(format_args!("{name} is ready")),
             // Before everything runs it fails the start, and the error tells more.
@@ -42,15 +43,17 @@ pub(in crate::commands) fn observer(ui: &Ui) -> impl Fn(&FleetEvent) + Send + Sy
     }
 }
 
-fn show_phase(ui: &Ui, phase: Phase) {
+fn show_phase(ui: &Ui, phase: Phase, interrupted: bool) {
     match phase {
         // Cargo shows its own progress.
         Phase::Building => ui.note("compiling the services (cargo build)"),
-        Phase::Broker => ui.step("starting nats-server (downloaded at the first time)"),
+        Phase::Download => ui.step("downloading nats-server, once"),
+        Phase::Broker => ui.step("starting nats-server"),
         Phase::Topology => ui.step("setting up the streams"),
         Phase::Processes => ui.step("starting card gateway and services"),
         Phase::Running => ui.done(),
-        Phase::Stopping => ui.step("stopping; press Ctrl-C again to kill"),
+        Phase::Stopping if interrupted => ui.step("stopping; press Ctrl-C again to kill"),
+        Phase::Stopping => ui.step("stopping"),
     }
 }
 
