@@ -19,7 +19,7 @@ use crate::rig::{SERVICES, broker, command, connect, password, refusals};
 
 const SOON: Duration = Duration::from_secs(60);
 
-fn options() -> FleetOptions {
+pub(crate) fn options() -> FleetOptions {
     let mut options = FleetOptions::temporary()
         .replicas("order-service", 2)
         .replicas("inventory-service", 2)

@@ -282,6 +282,12 @@ async fn those_who_wait_are_woken_and_told_how_far_the_requests_are_reflected() 
     tokio::time::timeout(SOON, reflected.wait_for(|reflected| *reflected == 12)).await.unwrap().unwrap();
     assert_eq!(rig.orders.reflected(REQUESTS.name).await.unwrap(), 12);
 
+    // A copy of what somebody else has written tells nothing of the journal.
+    let mut forged = Headers::new();
+    forged.set(POSITIONS, "REQUESTS=1000");
+    rig.push_raw(ORDERS.name, "dead_letters.audit-service", b"{}".to_vec(), forged).await;
+    assert_eq!((*reflected.borrow(), rig.orders.reflected(REQUESTS.name).await.unwrap()), (12, 12));
+
     // What is settled is known to the database too, for those whom another process has to wake.
     assert_eq!(rig.orders.settled(&[order(1), order(2)]).await.unwrap(), [order(1)]);
     assert_eq!(rig.waiters.awaited(), [order(2)]);
