@@ -9,6 +9,9 @@
 {{- if and (not .tls.enabled) (or .tls.caSecret .tls.clientSecret .tls.first) }}
 {{- fail "nats.tls: what is given there is not used without nats.tls.enabled=true" }}
 {{- end }}
+{{- if not (or (eq .auth.method "none") (contains "{user}" (printf "%s %s" .auth.existingSecret .auth.key))) }}
+{{- fail "nats.auth: existingSecret or key has to contain {user}, for each user has credentials of its own" }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if $values.networkPolicy.enabled }}
