@@ -95,7 +95,7 @@ async fn show(plan: Plan, fleet: &Fleet, context: &Context) -> anyhow::Result<bo
 }
 
 /// Puts the products in stock.
-async fn stock_up(plan: &Plan, fleet: &Fleet) -> anyhow::Result<()> {
+pub(super) async fn stock_up(plan: &Plan, fleet: &Fleet) -> anyhow::Result<()> {
     let stock = StockClient::new(&fleet.url("inventory-service")?)?;
     for (sku, pieces) in plan.stock() {
         let key = format!("{}-{sku}", plan.run);

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod backup;
+mod bench;
 mod callers;
 mod demo;
 mod dlq;
@@ -57,6 +58,9 @@ pub enum Command {
     /// Place real orders with a fleet that runs already, and tell what their callers saw.
     #[command(long_about = load::LONG, after_help = load::EXAMPLES)]
     Load(load::Args),
+    /// Measure the whole fleet: orders per second, how long each takes, what it costs.
+    #[command(long_about = bench::LONG, after_help = bench::EXAMPLES)]
+    Bench(bench::Args),
     /// Create the broker's streams, or say how they differ.
     #[command(long_about = setup::LONG, after_help = setup::EXAMPLES)]
     Setup(setup::Args),
@@ -96,6 +100,7 @@ impl Command {
             Self::Up(args) => up::run(args, context).await,
             Self::Demo(args) => demo::run(args, context).await,
             Self::Load(args) => load::run(args, context).await,
+            Self::Bench(args) => bench::run(args, context).await,
             Self::Setup(args) => setup::run(args, context).await,
             Self::Stock(args) => stock::run(args, context).await,
             Self::Order(args) => order::run(args, context).await,

@@ -41,6 +41,8 @@ pub struct Mix {
     pub repeated: u64,
     /// Are followed by another order under the same idempotency key.
     pub key_reused: u64,
+    /// Have the product of the day in the cart, whatever else is special about them.
+    pub hot: u64,
 }
 
 impl Mix {
@@ -53,7 +55,21 @@ impl Mix {
         cancelled_late: 15,
         repeated: 30,
         key_reused: 10,
+        hot: 0,
     };
+    /// A shop on a day like any other: nearly everybody buys what there is, and pays.
+    pub const EVERYDAY: Self = Self {
+        scarce: 5,
+        unknown: 1,
+        declined: 20,
+        cancelled_early: 4,
+        cancelled_late: 4,
+        repeated: 4,
+        key_reused: 2,
+        hot: 0,
+    };
+    /// A flash sale: most carts hold the one product, and a tenth of the customers are after the scarce one.
+    pub const FLASH_SALE: Self = Self { scarce: 100, hot: 700, ..Self::EVERYDAY };
 }
 
 /// What is done about an order beside placing it.
@@ -113,7 +129,8 @@ impl Plan {
         (0..self.orders).map(|number| self.order(number))
     }
 
-    fn order(&self, number: u64) -> PlannedOrder {
+    /// One of them; the first is 0.
+    pub(crate) fn order(&self, number: u64) -> PlannedOrder {
         let kind = self.kind(number);
         let twist = match kind {
             Kind::Repeated => Twist::Repeat(3),
@@ -125,9 +142,13 @@ impl Plan {
         PlannedOrder {
             due: Duration::from_secs_f64(number as f64 / self.rate),
             key: format!("{}-{number}", self.run),
-            body: body(number, kind),
+            body: body(number, kind, self.is_hot(number)),
             twist,
         }
+    }
+
+    fn is_hot(&self, number: u64) -> bool {
+        dice(number, 9) % 1_000 < self.mix.hot
     }
 
     fn kind(&self, number: u64) -> Kind {
@@ -164,8 +185,8 @@ enum Kind {
     KeyReused,
 }
 
-fn body(number: u64, kind: Kind) -> OrderBody {
-    let mut lines = cart(number);
+fn body(number: u64, kind: Kind, hot: bool) -> OrderBody {
+    let mut lines = cart(number, hot);
     match kind {
         Kind::Scarce => lines.push(line(SCARCE, 1)),
         Kind::Unknown => lines.push(line(UNKNOWN, 1)),
@@ -185,10 +206,10 @@ fn body(number: u64, kind: Kind) -> OrderBody {
     }
 }
 
-/// One to three different products.
-fn cart(number: u64) -> Vec<OrderLine> {
+/// One to three different products, the first of all among them if it is the product of the day.
+fn cart(number: u64, hot: bool) -> Vec<OrderLine> {
     let count = 1 + dice(number, 3) % 3;
-    let first = dice(number, 4);
+    let first = if hot { 0 } else { dice(number, 4) };
     (0..count)
         .map(|place| {
             let pieces = 1 + dice(number, 5 + place) % u64::from(MOST_PIECES);
@@ -240,6 +261,16 @@ mod tests {
             let (planned, got) = (share * 10, count(kind));
             assert!(got.abs_diff(planned) <= planned / 3 + 5, "{kind:?}: {got} instead of {planned}");
         }
+    }
+
+    #[test]
+    fn in_a_flash_sale_most_carts_hold_the_one_product() {
+        let share = |mix| {
+            let plan = Plan { mix, ..plan(1_000) };
+            let holds = |order: &PlannedOrder| order.body.lines.iter().any(|line| line.sku == PRODUCTS[0].0);
+            plan.orders().filter(holds).count()
+        };
+        assert!(share(Mix::FLASH_SALE) > 700 && share(Mix::EVERYDAY) < 400);
     }
 
     #[test]

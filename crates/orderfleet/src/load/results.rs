@@ -55,7 +55,7 @@ impl Default for Latency {
 }
 
 impl Latency {
-    pub(super) fn record(&mut self, took: Duration) {
+    pub(crate) fn record(&mut self, took: Duration) {
         self.0.saturating_record(u64::try_from(took.as_micros()).unwrap_or(LONGEST));
     }
 

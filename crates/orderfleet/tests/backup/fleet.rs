@@ -33,6 +33,7 @@ pub(crate) const MIX: Mix = Mix {
     cancelled_late: 0,
     repeated: 30,
     key_reused: 10,
+    hot: 0,
 };
 
 pub(crate) fn options(home: &Path) -> FleetOptions {

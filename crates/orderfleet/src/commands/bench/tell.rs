@@ -1,0 +1,176 @@
+//! What a bench tells at its end.
+
+use console::style;
+use serde_json::json;
+
+use super::super::{
+    figures::{grouped, millis, size},
+    verify as verify_command,
+};
+use crate::{
+    bench::{Figures, Percentiles, Profile, StageFigures},
+    ui::Ui,
+    verify::Report,
+};
+
+/// Everything: one object for programs, a page for people, and the verdict.
+pub(super) fn all(ui: &Ui, figures: &Figures, report: &Report) {
+    let mut object = json!(figures);
+    object["event"] = "bench".into();
+    object["holds"] = report.holds().into();
+    ui.object(&object);
+    machine(ui, figures);
+    stages(ui, figures);
+    match figures.headline.and_then(|index| figures.stages.get(index)) {
+        Some(stage) => {
+            headline(ui, figures, stage);
+            costs(ui, figures, stage);
+        }
+        None => ui.say("\nThe fleet kept up with no step; begin lower, with --rate."),
+    }
+    trouble(ui, figures);
+    verify_command::tell(ui, report);
+}
+
+fn title(ui: &Ui, text: &str) {
+    ui.say(format_args!("\n{}\n", style(text).bold()));
+}
+
+fn machine(ui: &Ui, figures: &Figures) {
+    let machine = &figures.machine;
+    title(ui, "The machine");
+    let unknown = || "not known".to_owned();
+    let memory = machine.memory.map_or_else(unknown, size);
+    ui.say(format_args!("  {} × {}", machine.cores, machine.cpu.clone().unwrap_or_else(unknown)));
+    ui.say(format_args!("  {memory} of memory, {}", machine.system));
+    let (disk, fsync) = (machine.file_system.clone().unwrap_or_else(unknown), figures.fsync);
+    let fsync =
+        if fsync { "fsync before each acknowledgement" } else { "no fsync before an acknowledgement" };
+    ui.say(format_args!("  data on {disk}, {fsync}"));
+    ui.say(format_args!(
+        "  orderfleet {}{}, nats-server {}",
+        machine.orderfleet,
+        if machine.debug_build { " (debug build)" } else { "" },
+        machine.nats_server.clone().unwrap_or_else(unknown)
+    ));
+    if machine.disk_is_memory() && figures.fsync {
+        ui.warn("the data is on a file system in memory, where fsync costs nothing; use --data-dir");
+    }
+}
+
+fn stages(ui: &Ui, figures: &Figures) {
+    title(ui, "Orders per second, and how long until they were accepted");
+    ui.say(format_args!(
+        "  {:<8} {:>9} {:>9} {:>9} {:>9}  {:>11} {:>11} {:>11}  {:>6}",
+        "", "due", "accepted", "confirmed", "decided", "p50", "p99", "p99.9", "cores"
+    ));
+    for (index, stage) in figures.stages.iter().enumerate() {
+        let took = &stage.acceptance_us;
+        let cores = stage.cores.map_or_else(|| "?".to_owned(), |cores| format!("{cores:.2}"));
+        let line = format!(
+            "  {:<8} {:>9.0} {:>9.0} {:>9.0} {:>9.0}  {} {} {}  {cores:>6}  {}",
+            stage.kind.as_str(),
+            stage.rate,
+            stage.accepted_per_second,
+            stage.confirmed_per_second,
+            stage.decided_per_second,
+            micros(took.p50),
+            micros(took.p99),
+            micros(took.p999),
+            stage.shortfall.map_or("", |shortfall| shortfall.as_str()),
+        );
+        let line = line.trim_end();
+        if Some(index) == figures.headline { ui.say(style(line).cyan()) } else { ui.say(line) }
+    }
+}
+
+fn headline(ui: &Ui, figures: &Figures, stage: &StageFigures) {
+    title(ui, &format!("How long it took at {:.0} orders/s, from the moment an order was due", stage.rate));
+    latency(ui, "accepted", &stage.acceptance_us);
+    latency(ui, "confirmed, as its caller reads it", &stage.confirmation_us);
+    title(ui, "From event to event, by the broker's clock");
+    for hop in &figures.hops {
+        latency(ui, &format!("{} → {}", hop.from, hop.to), &hop.took_us);
+    }
+    let backlog = &figures.backlog;
+    ui.say(format_args!(
+        "\n  at most {} orders without an outcome; the last one had it {:.1} s after the load",
+        grouped(backlog.largest),
+        backlog.seconds_after_load
+    ));
+    if figures.profile == Profile::BlackFriday {
+        match backlog.seconds_after_burst {
+            Some(seconds) => ui.say(format_args!("  the backlog of the burst was gone after {seconds:.1} s")),
+            None => ui.say("  the backlog of the burst was not gone before the load was over"),
+        }
+    }
+}
+
+fn latency(ui: &Ui, what: &str, took: &Percentiles) {
+    let [p50, p90, p99, p999, max] = [took.p50, took.p90, took.p99, took.p999, took.max].map(micros);
+    ui.say(format_args!(
+        "  {what:<45} p50 {p50}  p90 {p90}  p99 {p99}  p99.9 {p999}  max {max}  ({})",
+        grouped(took.count)
+    ));
+}
+
+fn costs(ui: &Ui, figures: &Figures, stage: &StageFigures) {
+    title(ui, &format!("What an order costs at {:.0} orders/s", stage.rate));
+    for process in &stage.processes {
+        ui.say(format_args!(
+            "  {:<24} {:>7.0} µs of processor time   {:>10} of memory (began with {}, at most {})",
+            process.name,
+            process.cpu_us_per_order,
+            size(process.rss_end),
+            size(process.rss_start),
+            size(process.rss_peak)
+        ));
+    }
+    if let Some(cores) = stage.cores {
+        let others = stage.cores_of_others.unwrap_or_default();
+        let stolen = stage.cores_stolen.unwrap_or_default();
+        ui.say(format_args!(
+            "\n  {cores:.2} cores in all; others used {others:.2}, the hypervisor kept {stolen:.2}"
+        ));
+    } else {
+        ui.say("  processor time and memory are not known on this system");
+    }
+    title(ui, "Messages stored at once");
+    for commit in &stage.commits {
+        ui.say(format_args!(
+            "  {:<24} {:<14} {:>7.1} messages, {:>6.1} times a second",
+            commit.service, commit.stream, commit.messages_per_commit, commit.commits_per_second
+        ));
+    }
+    title(ui, "Bytes on the disk per order");
+    for (what, bytes) in &figures.disk_bytes_per_order {
+        ui.say(format_args!("  {what:<32} {bytes:>9.0}"));
+    }
+    let all: f64 = figures.disk_bytes_per_order.values().sum();
+    ui.say(format_args!("  {:<32} {all:>9.0}", "all"));
+}
+
+fn trouble(ui: &Ui, figures: &Figures) {
+    if figures.retries > 0 {
+        ui.say(format_args!("\n  {} requests had to be repeated", grouped(figures.retries)));
+    }
+    for stage in figures.stages.iter().filter(|stage| stage.not_placed > 0) {
+        ui.warn(format_args!(
+            "{} of {} orders at {:.0} orders/s were never placed: too many were under way. Latencies leave them out",
+            grouped(stage.not_placed),
+            grouped(stage.due),
+            stage.rate
+        ));
+    }
+    for surprise in &figures.unexpected {
+        ui.warn(format_args!("unexpected: {surprise}"));
+    }
+    if figures.unexpected_count > figures.unexpected.len() as u64 {
+        ui.warn(format_args!("{} unexpected answers in all", figures.unexpected_count));
+    }
+    ui.say("");
+}
+
+fn micros(took: u64) -> String {
+    millis(std::time::Duration::from_micros(took))
+}
