@@ -12,7 +12,8 @@ use super::Context;
 
 pub(super) const LONG: &str = "\
 Every service has a user of its own at the broker, which may do what that service needs and nothing else. So have
-`setup` (creates streams, publishes no event) and `operator` (verify, dlq, backup: reads everything, puts dead letters back).
+`setup` (creates streams, publishes no event) and `operator` (verify, dlq, backup: reads everything, puts dead letters back);
+`restore`, who may do anything to the fleet's streams, is let in only by `nats config --restore`.
 What each may do follows from the code of this version; these commands write it down for a nats-server.";
 
 pub(super) const EXAMPLES: &str = "\
