@@ -11,7 +11,10 @@ use messaging::{
 use serde_json::json;
 use service::ReachArgs;
 
-use super::Context;
+use super::{
+    Context,
+    values::{TIMES, measured},
+};
 use crate::{broker, ui::Ui};
 
 pub(super) const LONG: &str = "\
@@ -153,22 +156,16 @@ pub(super) fn replicas(text: &str) -> Result<usize, String> {
 }
 
 fn age(text: &str) -> Result<Duration, String> {
-    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let seconds = measured(text, &units).ok_or("expected a whole number with a unit: 7d, 12h, 30m or 90s")?;
-    Ok(Duration::from_secs(seconds))
+    let seconds = measured(text, &TIMES).filter(|seconds| *seconds > 0);
+    Ok(Duration::from_secs(seconds.ok_or("expected a whole number with a unit: 7d, 12h, 30m or 90s")?))
 }
 
 fn bytes(text: &str) -> Result<i64, String> {
     let units = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20)];
     let bytes = measured(text, &units).and_then(|bytes| i64::try_from(bytes).ok());
-    bytes.ok_or("expected a whole number with a unit: 512MiB, 4GiB or 1TiB".to_owned())
-}
-
-/// A number above zero followed by one of the units.
-fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let (number, size) = units.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)))?;
-    let number: u64 = number.trim_end().parse().ok().filter(|number| *number > 0)?;
-    number.checked_mul(*size)
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or("expected a whole number with a unit: 512MiB, 4GiB or 1TiB".to_owned())
 }
 
 #[cfg(test)]

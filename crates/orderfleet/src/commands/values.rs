@@ -19,9 +19,26 @@ pub(super) fn difference(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "expected a whole number, negative for fewer".to_owned())
 }
 
+/// Units of time, in seconds.
+pub(super) const TIMES: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+
+/// A number followed by one of the units: `7d`.
+pub(super) fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (number, size) = units.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)))?;
+    number.trim_end().parse::<u64>().ok()?.checked_mul(*size)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn measures_have_a_unit() {
+        assert_eq!(["90s", "2 h", "0d"].map(|text| measured(text, &TIMES)), [Some(90), Some(7_200), Some(0)]);
+        for wrong in ["7", "d", "-1d", "1.5h", "1w", "99999999999999999999d", "999999999999999999d"] {
+            assert_eq!(measured(wrong, &TIMES), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn what_is_no_value_is_answered_with_what_is() {

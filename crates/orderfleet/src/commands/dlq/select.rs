@@ -161,12 +161,8 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse() {
         return Ok(instant);
     }
-    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let ago = units.iter().find_map(|(unit, seconds)| {
-        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-        number.checked_mul(*seconds)
-    });
-    let ago = ago.map(Duration::from_secs).and_then(|ago| i64::try_from(ago.as_micros()).ok());
+    let ago = values::measured(text, &values::TIMES).map(Duration::from_secs);
+    let ago = ago.and_then(|ago| i64::try_from(ago.as_micros()).ok());
     let ago = ago.ok_or("neither an instant like 2026-01-31T12:00:00Z nor a time like 90m, 2h, 1d")?;
     Ok(Timestamp(super::words::now().0.saturating_sub(ago)))
 }
