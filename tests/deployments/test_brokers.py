@@ -1,13 +1,14 @@
 """Three brokers as the manifests run them, asked what their probes ask."""
 
 import json
+import os
 import re
 import subprocess
 import urllib.request
 
 import pytest
 import yaml
-from test_fleet import eventually, free_port, status
+from test_fleet import BINARIES, eventually, free_port, status
 from tools import BIN, DEPLOYMENTS, kustomized
 
 NATS = DEPLOYMENTS / "nats"
@@ -54,6 +55,21 @@ class Cluster:
             command = [BIN / "nats-server", "--config", folder / "nats.conf"]
             self.processes.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))
 
+    def set_up(self, patience):
+        """`orderfleet setup` as the Job runs it, on its way."""
+        program = BINARIES / "orderfleet"
+        if not os.access(program, os.X_OK):
+            pytest.skip("SKIPPED: no brokers were set up, since orderfleet is not built (cargo build --workspace --bins)")
+        urls = ",".join(f"nats://127.0.0.1:{ports[4222]}" for ports in self.ports)
+        command = [program, "setup", "--replicas", "3", "--max-bytes", "64MiB", "--patience", patience]
+        env = {"NATS_URL": urls, "NATS_USER": "setup", "NATS_PASSWORD": "development", "HOME": str(self.folder)}
+        with open(self.folder / "setup.log", "wb") as log:
+            self.processes.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))
+        return self.processes[-1]
+
+    def said(self):
+        return (self.folder / "setup.log").read_text()
+
     def passes(self, number, path):
         return status(self.ports[number][8222], path) == 200
 
@@ -94,6 +110,26 @@ def test_a_server_without_the_others_is_well_and_not_ready(cluster, where, path)
         process.kill()
     eventually("the loss to be seen", lambda: not cluster.passes(0, path["readinessProbe"]))
     assert cluster.passes(0, path["livenessProbe"]), "the others are away, and that is not its fault"
+
+
+def test_setup_waits_for_servers_that_are_only_starting(cluster):
+    """They let it in long before they can do what it asks for."""
+    cluster.start(0)
+    eventually("the start of the first", lambda: cluster.passes(0, "/healthz?js-server-only=true"))
+    setup = cluster.set_up("60s")
+    eventually("setup to tell what it waits for", lambda: "is not ready, trying again: stream REQUESTS" in cluster.said())
+    assert setup.poll() is None, cluster.said()
+    for number in (1, 2):
+        cluster.start(number)
+    assert setup.wait(60) == 0, cluster.said()
+    assert "The broker is set up; " in cluster.said() and "stream REQUESTS                         created" in cluster.said()
+
+
+def test_setup_does_not_wait_for_ever(cluster):
+    cluster.start(0)
+    eventually("the start of the first", lambda: cluster.passes(0, "/healthz?js-server-only=true"))
+    assert cluster.set_up("6s").wait(60) == 1, cluster.said()
+    assert re.search(r"error: the broker at .* is not ready \(tried for 6 s\)", cluster.said()), cluster.said()
 
 
 def test_a_server_that_comes_back_has_time_to_catch_up():

@@ -26,7 +26,11 @@ pub(crate) async fn connect(reach: &ReachArgs, identity: &str, purpose: &str) ->
     connect_within(PATIENCE, reach, identity, purpose).await
 }
 
-async fn connect_within(
+/// Connects to a broker that may take so long to come; see [`connect`].
+///
+/// # Errors
+/// Likewise.
+pub(crate) async fn connect_within(
     patience: Duration,
     reach: &ReachArgs,
     identity: &str,
