@@ -251,9 +251,10 @@ mod tests {
     async fn what_no_patience_would_change_is_told_at_once() -> anyhow::Result<()> {
         let broker = testkit::broker().await;
         let url = broker.url();
-        let args = parsed(&["--nats-url", &url, "--replicas", "3", "--patience", "1h"])?;
-        let outcome = Outcome::of(args, &Ui::new(false, Color::Never));
-        let refusal = tokio::time::timeout(Duration::from_secs(30), outcome).await?.err();
+        let words = ["--nats-url", url.as_str(), "--replicas", "3", "--patience", "1h"];
+        let args: Args = parsed(&words)?;
+        let ui = Ui::new(false, Color::Never);
+        let refusal = tokio::time::timeout(Duration::from_secs(30), Outcome::of(args, &ui)).await?.err();
         let text = refusal.map(|error| format!("{error:#}")).unwrap_or_default();
         assert!(text.contains("stream REQUESTS: ") && text.contains("replicas"), "{text}");
         Ok(())
@@ -261,7 +262,7 @@ mod tests {
 
     #[tokio::test]
     async fn patience_ends() -> anyhow::Result<()> {
-        let args = parsed(&["--nats-url", "nats://127.0.0.1:1", "--patience", "1s"])?;
+        let args: Args = parsed(&["--nats-url", "nats://127.0.0.1:1", "--patience", "1s"])?;
         let refusal = Outcome::of(args, &Ui::new(false, Color::Never)).await.err();
         let text = refusal.map(|error| error.to_string()).unwrap_or_default();
         assert!(text.starts_with("no broker answers at nats://127.0.0.1:1 (tried for 1 s)"), "{text}");
