@@ -17,7 +17,7 @@
 //! | [`error_chain()`] | an error and what caused it, in one line |
 //!
 //! This crate matches on no event but those about its own dead letters, and decides nothing about orders.
-//! It is the only one that names the broker's client.
+//! Of those a service is made of, it is the only one that names the broker's client.
 
 pub mod clock;
 pub mod commit;

@@ -6,8 +6,11 @@
 //! | `drive`, `customer`, `connection` | placing them when they are due, at little cost |
 //! | `tally` | what the callers saw |
 //! | `watch`, `scrape`, `processes`, `machine`, `disk`, `hops` | what the fleet did meanwhile, and what it used |
-//! | `figures` | what that comes to |
+//! | `ceiling` | what the broker alone would carry |
+//! | `sum_up`, `figures` | what that comes to |
+//! | `report` | the same as a page with plots |
 
+mod ceiling;
 mod connection;
 mod course;
 mod customer;
@@ -17,7 +20,9 @@ mod figures;
 mod hops;
 mod machine;
 mod processes;
+mod report;
 mod scrape;
+mod sum_up;
 mod tally;
 mod watch;
 
@@ -29,12 +34,16 @@ use tokio::time::{Instant, interval, sleep};
 
 use crate::{client::AuditClient, fleet::Fleet, load::Plan};
 
+pub use ceiling::{
+    Ceiling, Options as CeilingOptions, build as build_with_ceiling, measure as measure_ceiling,
+};
 pub use course::{Kind, Pace, Profile, Shortfall, Stage, Wish};
 pub use drive::Generator;
 pub use figures::{
     Backlog, CommitFigures, Figures, Hop, Percentiles, ProcessFigures, SecondFigures, StageFigures,
 };
 pub use machine::Machine;
+pub use report::render as report;
 
 use customer::Market;
 use drive::Driver;
@@ -127,7 +136,7 @@ impl<'a> Bench<'a> {
                     () = &mut run => break,
                     _ = tick.tick() => {
                         let accepted = self.market.tally().accepted.len() as f64 - before.outcomes.accepted;
-                        tell(Progress::Accepted(figures::whole(accepted)));
+                        tell(Progress::Accepted(sum_up::whole(accepted)));
                     }
                 }
             }
@@ -140,7 +149,7 @@ impl<'a> Bench<'a> {
     /// Why the fleet did not keep up with the stage that is over now.
     fn shortfall(&self) -> Option<Shortfall> {
         let (ran, tally) = (self.stages.last()?, self.market.tally());
-        let pace = figures::pace(&ran.stage, tally.stages.last()?, &ran.before, &ran.after);
+        let pace = sum_up::pace(&ran.stage, tally.stages.last()?, &ran.before, &ran.after);
         self.wish.shortfall(&pace)
     }
 
@@ -152,7 +161,7 @@ impl<'a> Bench<'a> {
             if outcomes.open() < 0.5 {
                 break;
             }
-            tell(Progress::Open(figures::whole(outcomes.open())));
+            tell(Progress::Open(sum_up::whole(outcomes.open())));
             anyhow::ensure!(
                 over.elapsed() < OUTCOMES_WITHIN,
                 "{} orders have no outcome {} s after the load",
@@ -175,12 +184,12 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// The audit trail does not answer, or the disk cannot be looked at.
-    pub async fn figures(&self, fsync: bool) -> anyhow::Result<Figures> {
+    pub async fn figures(&self, fsync: bool, ceiling: Option<Ceiling>) -> anyhow::Result<Figures> {
         let machine = Machine::here(self.fleet.data_dir()).await;
         let (tally, beats) = (std::mem::take(&mut *self.market.tally()), self.pulse.beats());
         let stages = self.stages.iter().zip(&tally.stages);
         let stages: Vec<_> = stages
-            .map(|(ran, tally)| figures::stage(&self.wish, &ran.stage, tally, &ran.before, &ran.after))
+            .map(|(ran, tally)| sum_up::stage(&self.wish, &ran.stage, tally, &ran.before, &ran.after))
             .collect();
         let headline = headline(&stages);
         let sample = tally.followed.iter().filter(|(stage, _)| Some(*stage) == headline);
@@ -189,11 +198,15 @@ impl<'a> Bench<'a> {
             fsync,
             machine,
             headline,
+            ceiling,
+            share_of_ceiling: ceiling.and_then(|ceiling| {
+                Some(stages.get(headline?)?.accepted_per_second / ceiling.orders_per_second)
+            }),
             stages,
             hops: self.hops(sample.map(|(_, order_id)| *order_id).collect()).await?,
             disk_bytes_per_order: self.disk(tally.accepted.len())?,
             backlog: self.backlog(&beats),
-            series: figures::series(&tally, &beats),
+            series: sum_up::series(&tally, &beats),
             accepted: tally.accepted.len() as u64,
             retries: tally.retries,
             unexpected: tally.surprises,
@@ -237,7 +250,7 @@ impl<'a> Bench<'a> {
             Some((gone.0 - ended).as_secs_f64())
         });
         Backlog {
-            largest: figures::whole(most(Duration::ZERO, Duration::MAX)),
+            largest: sum_up::whole(most(Duration::ZERO, Duration::MAX)),
             seconds_after_load: self.after_load.as_secs_f64(),
             seconds_after_burst: after_burst,
         }

@@ -2,14 +2,15 @@
 
 mod tell;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{env, fs, path::PathBuf, process::ExitCode, time::Duration};
 
+use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use uuid::Uuid;
 
 use super::{Context, demo, figures::grouped, up, verify as verify_command};
 use crate::{
-    bench::{Bench, Figures, Generator, Profile, Progress, Wish},
+    bench::{self, Bench, Ceiling, CeilingOptions, Figures, Generator, Profile, Progress, Wish},
     fleet::{Build, Cancelled, DataDir, Fleet, FleetOptions},
     load::Plan,
     ui::{Bar, Ui},
@@ -39,6 +40,7 @@ Examples:
   cargo fleet-release bench --rate 167                  10,000 orders a minute
   cargo fleet-release bench --profile ramp --rate 1000  how far it goes
   cargo fleet-release bench --profile black-friday --json
+  cargo fleet-release bench --report bench.html         with plots
   cargo fleet-release bench --durability default        without an fsync for each commit
   cargo fleet-release bench --replicas order-service=2 --replicas inventory-service=2
 
@@ -94,10 +96,21 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
+    /// Write a page with plots, which needs nothing else, to this file.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+
     /// Start the binaries as they are.
     #[arg(long)]
     no_build: bool,
+
+    /// Do not measure first what the broker alone would carry.
+    #[arg(long)]
+    no_ceiling: bool,
 }
+
+/// Seconds for which the ceiling is measured, those before it is steady not counted.
+const CEILING_SECONDS: u64 = 10;
 
 /// When a message counts as stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -109,24 +122,57 @@ enum Durability {
 /// Measures, and tells.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let ui = &context.ui;
+    if let Some(path) = &args.report {
+        // Before anything is measured, not after.
+        fs::write(path, "").with_context(|| format!("cannot write {}", path.display()))?;
+    }
     if cfg!(debug_assertions) {
         ui.warn("this is a debug build: its figures say nothing about how fast the fleet is; see --help");
     }
+    let ceiling =
+        if args.no_ceiling { None } else { Some(context.unless_stopped(ceiling(&args, ui)).await?) };
     let fleet = Fleet::start(options(&args, context)).await?;
     ui.done();
     let measured = tokio::select! {
-        measured = measure(&args, &fleet, ui) => measured,
+        measured = measure(&args, ceiling, &fleet, ui) => measured,
         () = context.stop.cancelled() => Err(Cancelled.into()),
     };
     let exits = fleet.shutdown().await?;
     let stopped = up::report::exits(ui, &exits, true);
     let (figures, report) = measured?;
-    tell::all(ui, &figures, &report);
+    if let Some(path) = &args.report {
+        fs::write(path, bench::report(&figures, &report, &command()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        ui.note(format_args!("the report is in {}", path.display()));
+    }
+    tell::all(ui, &figures, &report, &command());
     let good = report.holds() && figures.unexpected_count == 0;
     Ok(if good { stopped } else { ExitCode::FAILURE })
 }
 
-async fn measure(args: &Args, fleet: &Fleet, ui: &Ui) -> anyhow::Result<(Figures, Report)> {
+/// What the broker alone would carry.
+async fn ceiling(args: &Args, ui: &Ui) -> anyhow::Result<Ceiling> {
+    if !args.no_build {
+        ui.note("compiling the services and the ceiling (cargo build)");
+    }
+    bench::build_with_ceiling(args.build()).await?;
+    ui.step("measuring what the broker alone would carry");
+    let ceiling = bench::measure_ceiling(CeilingOptions {
+        fsync: args.fsync(),
+        beside: args.data_dir.as_deref(),
+        seconds: CEILING_SECONDS,
+    });
+    let ceiling = ceiling.await;
+    ui.done();
+    ceiling
+}
+
+async fn measure(
+    args: &Args,
+    ceiling: Option<Ceiling>,
+    fleet: &Fleet,
+    ui: &Ui,
+) -> anyhow::Result<(Figures, Report)> {
     let wish = args.wish();
     let plan = plan(&wish);
     demo::stock_up(&plan, fleet).await?;
@@ -135,7 +181,7 @@ async fn measure(args: &Args, fleet: &Fleet, ui: &Ui) -> anyhow::Result<(Figures
     let expected = Expectations { complete: true, accepted: bench.accepted(), ..Expectations::default() };
     let report = verify_command::verify(ui, &Target::of(fleet)?, &expected, SETTLE).await?;
     ui.step("reading what became of the sample");
-    let figures = bench.figures(args.durability == Durability::Always).await;
+    let figures = bench.figures(args.fsync(), ceiling).await;
     ui.done();
     Ok((figures?, report))
 }
@@ -164,6 +210,13 @@ async fn drive(bench: &mut Bench<'_>, ui: &Ui) -> anyhow::Result<()> {
     driven
 }
 
+/// What this program was called with, as one would type it.
+fn command() -> String {
+    let words = env::args().skip(1).map(|word| if word.contains(' ') { format!("'{word}'") } else { word });
+    let profile = if cfg!(debug_assertions) { "fleet" } else { "fleet-release" };
+    format!("cargo {profile} {}", words.collect::<Vec<_>>().join(" "))
+}
+
 fn plan(wish: &Wish) -> Plan {
     #[expect(clippy::disallowed_methods, reason = "no two loads are to share their idempotency keys")]
     let run = Uuid::new_v4();
@@ -171,6 +224,14 @@ fn plan(wish: &Wish) -> Plan {
 }
 
 impl Args {
+    fn fsync(&self) -> bool {
+        self.durability == Durability::Always
+    }
+
+    fn build(&self) -> Build {
+        if self.no_build { Build::Skip } else { Build::Show }
+    }
+
     fn wish(&self) -> Wish {
         Wish {
             profile: self.profile,
@@ -189,10 +250,10 @@ impl Args {
 
 fn options(args: &Args, context: &Context) -> FleetOptions {
     let mut options = FleetOptions::temporary();
-    options.build = if args.no_build { Build::Skip } else { Build::Show };
+    options.build = args.build();
     options.own_process_groups = true;
     options.cancel = context.stop.clone();
-    options.broker = options.broker.sync_always(args.durability == Durability::Always);
+    options.broker = options.broker.sync_always(args.fsync());
     if let Some(path) = args.data_dir.clone() {
         options.data_dir = DataDir::Kept { path, fresh: true };
     }

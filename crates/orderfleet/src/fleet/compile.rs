@@ -22,7 +22,7 @@ const CARGO_RUN_VARIABLES: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
 
 /// The directory of the workspace's binaries: where the running one lies.
-pub(super) fn binaries_dir() -> anyhow::Result<PathBuf> {
+pub(crate) fn binaries_dir() -> anyhow::Result<PathBuf> {
     let exe = env::current_exe().context("the path of the running executable is unknown")?;
     let dir = exe.parent().context("the running executable lies in no directory")?;
     // Tests run from `deps`, one level below.
@@ -31,7 +31,7 @@ pub(super) fn binaries_dir() -> anyhow::Result<PathBuf> {
 }
 
 /// Compiles `packages`, each with the binary of its name. At most once per package within this process.
-pub(super) async fn compile(packages: &[String], build: Build, log: &Path) -> anyhow::Result<()> {
+pub(crate) async fn compile(packages: &[String], build: Build, log: &Path) -> anyhow::Result<()> {
     static DONE: Mutex<BTreeSet<String>> = Mutex::const_new(BTreeSet::new());
     let mut done = DONE.lock().await;
     let missing: Vec<&String> = packages.iter().filter(|package| !done.contains(*package)).collect();

@@ -34,6 +34,7 @@ use std::{
 use anyhow::Context;
 use nats_server::NatsServer;
 
+pub(crate) use compile::{binaries_dir, compile};
 pub use compile::{cargo, workspace_root};
 pub use event::{FleetEvent, Observer, Phase};
 pub use options::{Build, DataDir, FleetOptions, Ports};

@@ -14,9 +14,10 @@ use crate::{
 };
 
 /// Everything: one object for programs, a page for people, and the verdict.
-pub(super) fn all(ui: &Ui, figures: &Figures, report: &Report) {
+pub(super) fn all(ui: &Ui, figures: &Figures, report: &Report, command: &str) {
     let mut object = json!(figures);
     object["event"] = "bench".into();
+    object["command"] = command.into();
     object["holds"] = report.holds().into();
     ui.object(&object);
     machine(ui, figures);
@@ -28,6 +29,7 @@ pub(super) fn all(ui: &Ui, figures: &Figures, report: &Report) {
         }
         None => ui.say("\nThe fleet kept up with no step; begin lower, with --rate."),
     }
+    ceiling(ui, figures);
     trouble(ui, figures);
     verify_command::tell(ui, report);
 }
@@ -148,6 +150,18 @@ fn costs(ui: &Ui, figures: &Figures, stage: &StageFigures) {
     }
     let all: f64 = figures.disk_bytes_per_order.values().sum();
     ui.say(format_args!("  {:<32} {all:>9.0}", "all"));
+}
+
+fn ceiling(ui: &Ui, figures: &Figures) {
+    let Some(ceiling) = &figures.ceiling else { return };
+    title(ui, "The ceiling: the same messages without the fleet's work");
+    let broker = ceiling
+        .broker_cpu_us_per_order
+        .map_or_else(String::new, |cpu| format!(", for {cpu:.0} µs of the broker's processor time each"));
+    ui.say(format_args!("  {:.0} orders/s{broker}", ceiling.orders_per_second));
+    if let Some(share) = figures.share_of_ceiling {
+        ui.say(format_args!("  the fleet accepted {:.0} % of that", share * 100.0));
+    }
 }
 
 fn trouble(ui: &Ui, figures: &Figures) {

@@ -1,0 +1,106 @@
+//! What the broker alone would carry on this machine, measured in the same run: see `crates/ceiling`.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use anyhow::{Context, ensure};
+use nats_server::NatsServer;
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+
+use super::processes;
+use crate::fleet::{Build, ServiceSpec, binaries_dir, compile};
+
+/// The package and its binary.
+const CEILING: &str = "ceiling";
+
+/// What the fleet's pattern of messages comes to without the fleet's work.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Ceiling {
+    /// Orders per second.
+    pub orders_per_second: f64,
+    /// Measured for so long.
+    pub seconds: f64,
+    /// From placing an order until its last message was read; half were within this time.
+    pub p50_us: u64,
+    /// And 99 of 100 within this.
+    pub p99_us: u64,
+    /// Processor time that the broker used for an order.
+    pub broker_cpu_us_per_order: Option<f64>,
+}
+
+/// How the ceiling is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// As the fleet's broker will be.
+    pub fsync: bool,
+    /// A directory on the disk that the fleet will use, or where temporary files are.
+    pub beside: Option<&'a Path>,
+    /// How long.
+    pub seconds: u64,
+}
+
+/// The program's own word.
+#[derive(Debug, Deserialize)]
+struct Word {
+    orders_per_second: f64,
+    seconds: f64,
+    orders: u64,
+    latency_us: Latency,
+}
+
+#[derive(Debug, Deserialize)]
+struct Latency {
+    p50: u64,
+    p99: u64,
+}
+
+/// Compiles everything that a bench with a ceiling runs: at once, so that nothing is compiled twice.
+///
+/// # Errors
+/// It does not compile.
+pub async fn build(build: Build) -> anyhow::Result<()> {
+    let mut packages: Vec<_> = ServiceSpec::all().into_iter().map(|spec| spec.name).collect();
+    packages.push(CEILING.to_owned());
+    // Shown, or skipped: nothing is written to a log.
+    compile(&packages, build, Path::new("/dev/null")).await
+}
+
+/// Measures with a broker of its own, which is gone afterwards.
+///
+/// # Errors
+/// The broker or the program cannot be run, or fails.
+pub async fn measure(options: Options<'_>) -> anyhow::Result<Ceiling> {
+    let mut temporary = tempfile::Builder::new();
+    temporary.prefix("orderfleet-ceiling-");
+    let store = match options.beside.and_then(Path::parent).filter(|parent| parent.is_dir()) {
+        Some(parent) => temporary.tempdir_in(parent)?,
+        None => temporary.tempdir()?,
+    };
+    let server =
+        NatsServer::builder().sync_always(options.fsync).store_dir(store.path()).own_process_group(true);
+    let server = server.start().await?;
+    let word = run(&server.url(), options.seconds).await?;
+    let used = server.pid().and_then(processes::usage);
+    server.stop_gracefully().await?;
+    Ok(Ceiling {
+        orders_per_second: word.orders_per_second,
+        seconds: word.seconds,
+        p50_us: word.latency_us.p50,
+        p99_us: word.latency_us.p99,
+        broker_cpu_us_per_order: used.map(|used| used.cpu.as_secs_f64() * 1e6 / word.orders.max(1) as f64),
+    })
+}
+
+async fn run(url: &str, seconds: u64) -> anyhow::Result<Word> {
+    let program = binaries_dir()?.join(CEILING);
+    ensure!(program.is_file(), "{} does not exist; run without --no-build", program.display());
+    let mut command = Command::new(&program);
+    command.args(["--nats-url", url, "--seconds", &seconds.to_string()]);
+    command.stdin(Stdio::null()).kill_on_drop(true).process_group(0);
+    // It says when it is done; should it not, nothing of the kind takes a minute longer.
+    let output = tokio::time::timeout(Duration::from_secs(seconds + 60), command.output());
+    let output = output.await.context("the ceiling was not measured in time")??;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the ceiling could not be measured: {}", said.trim());
+    serde_json::from_slice(&output.stdout).context("the ceiling was told in a way that cannot be read")
+}

@@ -1,0 +1,10 @@
+//! The report as one HTML file: plots, tables, machine and command. It needs nothing else, and no network.
+
+mod page;
+mod plot;
+mod tables;
+
+#[cfg(test)]
+mod tests;
+
+pub use page::render;
