@@ -1,5 +1,7 @@
 //! The read model on every database: the same rows whichever stream was read first, and nobody left waiting.
 
+mod look_ups;
+
 use std::{borrow::Cow, time::Duration};
 
 use events::{
