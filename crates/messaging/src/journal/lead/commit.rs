@@ -83,12 +83,14 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
         metrics.commit.size.with_label_values(&[journal]).observe(messages.len() as f64);
-        let count = messages.len();
+        let (count, now) = (messages.len(), Instant::now());
+        // What is decided counts and not what is read: much of that leads to nothing.
+        self.journal.config.linger.note(count, now);
         let commit = async move { fence::commit(&log, journal, messages, after, &metrics).await };
         self.under_way = Some(UnderWay {
             commit: Box::pin(commit),
             messages: count,
-            started: Instant::now(),
+            started: now,
             positions: self.folded.positions.clone(),
             answers: pending.answers,
             _spans: pending.spans,
