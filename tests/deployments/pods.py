@@ -126,8 +126,12 @@ def probes(workload):
             if probe.get("httpGet", {}).get("port") not in ports:
                 yield f"{kind} asks a port that there is not"
         ours = {"startup": "/health", "liveness": "/health", "readiness": "/ready"}
-        server = "/healthz?js-server-only=true"
-        broker = {"startup": server, "liveness": "/healthz?js-enabled-only=true", "readiness": server}
+        # Whether the others are there decides on nothing but on who is sent here.
+        broker = {
+            "startup": "/healthz?js-server-only=true",
+            "liveness": "/healthz?js-enabled-only=true",
+            "readiness": "/healthz?js-meta-only=true",
+        }
         if paths != (ours if is_ours(workload) else broker):
             yield f"probes {paths}"
 

@@ -30,6 +30,13 @@ def test_a_changed_value_would_be_seen(monkeypatch):
     assert generate.main() == 1
 
 
+@pytest.mark.parametrize(("helm", "told"), [("no-such-helm", "HELM may say where"), ("false", "Helm refuses values/")])
+def test_a_helm_that_does_not_help_is_told_in_a_line(helm, told):
+    command = [sys.executable, K8S / "generate.py"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"HELM": helm})
+    assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr
+
+
 def plain(thing):
     """Without the marks of Helm and the namespace, and with lists that are maps as maps: kustomize orders them anew."""
     thing = copy.deepcopy(thing)

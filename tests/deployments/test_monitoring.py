@@ -6,15 +6,14 @@ package; where none of that works the tests fail, they are not skipped.
 
 import functools
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from promql import asks_for, promtool
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "deployments" / "monitoring"
@@ -31,61 +30,7 @@ ITS_OWN = {"up": set()}
 VARIABLES = {"$__rate_interval": "5m", "$job": ".*", "$instance": ".*"}
 
 
-# --- promtool -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def promtool():
-    """Runs promtool; fails with what it says."""
-    tool = find_promtool()
-
-    def run(*arguments):
-        done = subprocess.run([tool, *map(str, arguments)], capture_output=True, text=True)
-        assert done.returncode == 0, f"promtool {' '.join(map(str, arguments))}\n{done.stdout}{done.stderr}"
-
-    return run
-
-
-def find_promtool() -> str:
-    fetched = ROOT / "target" / "tools" / "prometheus" / "usr" / "bin" / "promtool"
-    for found in [os.environ.get("PROMTOOL"), shutil.which("promtool"), fetched if fetched.exists() else None]:
-        if found:
-            return str(found)
-    if not (shutil.which("apt-get") and shutil.which("dpkg")):
-        pytest.fail("promtool is not there: put it on the PATH, or name it in PROMTOOL")
-    packages = ROOT / "target" / "tools" / "packages"
-    packages.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["apt-get", "download", "prometheus"], cwd=packages, check=True, capture_output=True)
-    [package] = packages.glob("prometheus_*.deb")
-    subprocess.run(["dpkg", "-x", package, ROOT / "target" / "tools" / "prometheus"], check=True)
-    return str(fetched)
-
-
 # --- what PromQL asks for -----------------------------------------------------------------------------------------------
-
-STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-GROUPING = re.compile(r"\b(by|without|on|ignoring|group_left|group_right)\s*\(([^()]*)\)")
-SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*\{([^{}]*)\}")
-NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-WORDS = {"and", "or", "unless", "bool", "offset", "inf", "nan"}
-
-
-def asks_for(expr: str) -> tuple[dict[str, set[str]], set[str]]:
-    """The metrics of an expression, each with the labels it is selected by, and the labels that are grouped by."""
-    bare = STRING.sub('""', expr)
-    bare = re.sub(r"\[[^\]]*\]|\boffset\s+\w+", "", bare)
-    grouped = {label for _, labels in GROUPING.findall(bare) for label in NAME.findall(labels)}
-    bare = GROUPING.sub("", bare)
-    metrics = {}
-    for name, matchers in SELECTOR.findall(bare):
-        metrics.setdefault(name, set()).update(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers))
-    rest = re.sub(r"\{[^{}]*\}", "", bare)
-    for found in NAME.finditer(rest):
-        is_call = rest[found.end() :].lstrip().startswith("(")
-        is_part_of_number = found.start() > 0 and rest[found.start() - 1].isdigit()
-        if not is_call and not is_part_of_number and found.group().lower() not in WORDS:
-            metrics.setdefault(found.group(), set())
-    return metrics, grouped
 
 
 @functools.cache
@@ -189,12 +134,12 @@ def alerts() -> list[dict]:
     return [rule for rule in all_rules() if "alert" in rule]
 
 
-def test_rules_are_sound(promtool):
+def test_rules_are_sound():
     promtool("check", "rules", "--lint-fatal", *RULES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
-def test_alerts_fire_when_they_should_and_only_then(promtool, case):
+def test_alerts_fire_when_they_should_and_only_then(case):
     promtool("test", "rules", case)
 
 
@@ -276,7 +221,7 @@ def queries() -> list[tuple[str, str]]:
     return found
 
 
-def test_queries_of_dashboards_are_sound(promtool, tmp_path):
+def test_queries_of_dashboards_are_sound(tmp_path):
     exprs = [expr for _, expr in queries()]
     assert len(exprs) > 50, "the queries are where this test looks"
     rules = [{"record": f"query:{number}", "expr": expr} for number, expr in enumerate(exprs)]
@@ -324,7 +269,7 @@ def test_panels_have_their_place(path):
 # --- Prometheus and Grafana ---------------------------------------------------------------------------------------------
 
 
-def test_prometheus_takes_its_settings(promtool, tmp_path):
+def test_prometheus_takes_its_settings(tmp_path):
     text = (MONITORING / "prometheus.yaml").read_text()
     assert "/etc/prometheus/rules/*.yaml" in text
     path = tmp_path / "prometheus.yaml"

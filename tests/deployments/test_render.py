@@ -49,6 +49,7 @@ def test_a_new_chart_restarts_nothing_by_itself():
 WARNINGS = {
     "quickstart": {"this is a quickstart"},
     "defaults": {"is not encrypted"},
+    "postgres-and-ingress": {"is not encrypted", "the ingress reaches nothing"},
     "nkeys-and-tls": set(),
     "simulator-alone": {
         "no credentials",

@@ -28,6 +28,10 @@ def merged(old, new):
 TYPOS = [
     ("quickStart", True, "quickStart"),
     ("global/imageRegistri", "x", "imageRegistri"),
+    ("global/imageRegistry", "https://mirror.example", "imageRegistry"),
+    ("image/repository", "https://registry.example/orderfleet", "repository"),
+    ("image/repository", "registry.example/orderfleet/", "repository"),
+    ("quickstartNats/image/repository", "nats:2.15", "repository"),
     ("services/order", {"replicas": 1}, "order"),
     ("services/order-service/replica", 1, "replica"),
     ("services/order-service/replicas", "2", "replicas"),
@@ -61,6 +65,8 @@ TYPOS = [
     ("nats/url", "nats://order-service:hunter2@nats:4222", "url"),
     ("nats/monitoringEndpoint", "http://nats:8222", "monitoringEndpoint"),
     ("gateway/url", "cards.example", "url"),
+    ("telemetry/logLevel", "verbose", "logLevel"),
+    ("telemetry/logLevel", "info,", "logLevel"),
     ("telemetry/sampler", "always", "sampler"),
     ("telemetry/samplerArg", "2", "samplerArg"),
     ("setup/mode", "post-install", "mode"),
@@ -90,6 +96,13 @@ CONTRADICTIONS = [
     (nested("defaults/autoscaling/kind", "hpa"), "autoscaling is for"),
     (nested("services/audit-service/persistence/enabled", False), "has to outlive"),
     (nested("nats/tls/enabled", True), "nothing asks for TLS"),
+    (nested("nats/tls/caSecret", "nats-ca"), "without nats.tls.enabled=true"),
+    (nested("nats/auth/existingSecret", "nats"), "has to contain {user}"),
+    (nested("nats/tls/first", True), "without nats.tls.enabled=true"),
+    (nested("nats/url", "nats://a:4222,nats://b:4333"), "nats.url: the network policies let through port 4222 only, not 4333"),
+    (nested("gateway/url", "https://cards.example:8443/v1"), "say networkPolicy.gatewayPort=8443"),
+    (nested("gateway/url", "http://cards.example"), "say networkPolicy.gatewayPort=80"),
+    (nested("telemetry/otlpEndpoint", "http://collector:4319"), "say networkPolicy.otlpPort=4319"),
 ]
 
 
@@ -116,6 +129,14 @@ def test_what_is_just_enough_is_taken():
         nested("services/payment-service/autoscaling", {"minReplicas": 3, "maxReplicas": 3}),
         nested("services/order-service/pdb/minAvailable", "50%"),
         nested("nats", {"url": "tls://nats:4222", "tls": {"enabled": True}}),
+        nested("nats/url", "nats://nats"),
+        nested("nats/auth", {"existingSecret": "nats", "key": "{user}.password"}),
+        nested("gateway/url", "https://cards.example/v1?a=b:1"),
+        {"gateway": {"url": "http://cards.shop.svc:8080"}, "networkPolicy": {"gatewayPort": 8080}},
+        {"gateway": {"url": "http://cards.shop.svc:8080"}, "networkPolicy": {"enabled": False}},
+        {"quickstart": True, "nats": {"url": "nats://mine:4333", "tls": {"first": True}}},
+        {"image": {"repository": "localhost:5000/a-b/c__d"}, "global": {"imageRegistry": "registry.example:5000"}},
+        nested("telemetry/logLevel", "WARN,messaging=debug,[span]=trace"),
     ):
         HELMS["helm3"](merged(GATEWAY, values))
 

@@ -168,7 +168,7 @@ impl Process {
             off: self.log.off,
         };
         let metrics = projection::Metrics::register(&self.registry)?;
-        let config = ProjectorConfig::default();
+        let config = ProjectorConfig::PROMPT;
         let (projector, handle) = Projector::new(store, self.log.clone(), interrupted, config, &metrics);
         self.projector = Some(handle);
         let running = projector.run(self.stop.clone());

@@ -20,6 +20,15 @@ pub struct StreamDef {
     pub types: &'static [(&'static str, u32)],
 }
 
+impl StreamDef {
+    /// Whether a message with this subject was published to this stream. What was published elsewhere and copied here,
+    /// which the broker does for anybody who may read it, keeps the subject it had, and may say anything of itself.
+    #[must_use]
+    pub fn holds(&self, subject: &str) -> bool {
+        subject.starts_with(self.subjects.trim_end_matches('>'))
+    }
+}
+
 /// What callers ask for; durable before they get an answer.
 pub const REQUESTS: StreamDef = StreamDef {
     name: "REQUESTS",

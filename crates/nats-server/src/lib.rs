@@ -22,7 +22,7 @@ mod process;
 mod server;
 
 pub use builder::Builder;
-pub use locate::{locate, target_dir};
+pub use locate::{locate, must_download, target_dir};
 pub use ports::{free_port, is_free};
 pub use process::{Process, tail};
 pub use server::NatsServer;

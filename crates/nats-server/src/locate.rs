@@ -24,15 +24,33 @@ pub async fn locate() -> anyhow::Result<PathBuf> {
 }
 
 async fn look() -> anyhow::Result<PathBuf> {
+    match installed().await? {
+        Some(executable) => Ok(executable),
+        None => fetch::into(&tools()?).await,
+    }
+}
+
+/// Whether [`locate()`] will have to download one, which takes a while.
+pub async fn must_download() -> bool {
+    matches!(installed().await, Ok(None))
+}
+
+/// The one to run, if it is on this machine already.
+async fn installed() -> anyhow::Result<Option<PathBuf>> {
     if let Some(path) = env::var_os("NATS_SERVER").filter(|path| !path.is_empty()) {
-        return chosen(PathBuf::from(path)).await;
+        return chosen(PathBuf::from(path)).await.map(Some);
     }
     match version_of(Path::new("nats-server")).await {
-        Ok(version) if version >= OLDEST => return Ok(PathBuf::from("nats-server")),
+        Ok(version) if version >= OLDEST => return Ok(Some(PathBuf::from("nats-server"))),
         Ok((major, minor)) => tracing::info!("nats-server {major}.{minor} on PATH is too old"),
         Err(reason) => tracing::debug!("no nats-server on PATH: {reason:#}"),
     }
-    fetch::into(&target_dir()?.join("tools")).await
+    let pinned = fetch::executable(&tools()?);
+    Ok(pinned.is_file().then_some(pinned))
+}
+
+fn tools() -> anyhow::Result<PathBuf> {
+    Ok(target_dir()?.join("tools"))
 }
 
 async fn chosen(path: PathBuf) -> anyhow::Result<PathBuf> {

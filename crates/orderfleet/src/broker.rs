@@ -10,6 +10,11 @@ use messaging::{
 use service::{ReachArgs, ReachError};
 use tokio::time::timeout;
 
+/// What to do about a broker that nobody answers at.
+const ELSEWHERE: &str = "is it running, and is that its address (--nats-url, NATS_URL)?";
+/// What to do about a broker that does not let us in.
+const WHO: &str =
+    "say who you are: --nats-user with --nats-password-file, --nats-nkey-file or --nats-creds-file";
 /// A broker in reach accepts a connection at once; one that is just starting gets this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Most messages taken over at once.
@@ -26,7 +31,11 @@ pub(crate) async fn connect(reach: &ReachArgs, identity: &str, purpose: &str) ->
     connect_within(PATIENCE, reach, identity, purpose).await
 }
 
-async fn connect_within(
+/// Connects to a broker that may take so long to come; see [`connect`].
+///
+/// # Errors
+/// Likewise.
+pub(crate) async fn connect_within(
     patience: Duration,
     reach: &ReachArgs,
     identity: &str,
@@ -40,7 +49,7 @@ async fn connect_within(
         answered = timeout(patience, connected.wait_for(|connected| *connected)) => answered,
         // Who is refused now is refused in ten seconds, too.
         Ok(refused) = trouble.wait_for(|trouble| matches!(trouble, Some(Trouble::Refused(_)))) => {
-            bail!("{}", refused.as_ref().map(ToString::to_string).unwrap_or_default());
+            bail!("{}; {WHO}", refused.as_ref().map(ToString::to_string).unwrap_or_default());
         }
     };
     match answered {
@@ -50,13 +59,14 @@ async fn connect_within(
     Ok(js)
 }
 
+/// Nobody answers: where, why, and what to do about it.
 fn nobody(url: &str, patience: Duration, trouble: Option<&Trouble>) -> String {
     let mut text = format!("no broker answers at {url} (tried for {} s)", patience.as_secs_f64());
     if let Some(Trouble::Failed(why)) = trouble {
         text.push_str(": ");
         text.push_str(why);
     }
-    text
+    format!("{text}; {ELSEWHERE}")
 }
 
 /// Does something that takes the broker's answers; what the broker does not permit has none.
@@ -70,7 +80,10 @@ pub(crate) async fn unless_refused<T>(
     let mut refusal = js.refusal();
     tokio::select! {
         Ok(refused) = refusal.wait_for(Option::is_some) => {
-            bail!("the broker does not permit this to whom you are: {}", refused.as_deref().unwrap_or_default())
+            bail!(
+                "the broker does not permit this to whom you are: {}; docs/SECURITY.md says which user may",
+                refused.as_deref().unwrap_or_default()
+            )
         }
         done = work => done,
     }
@@ -127,6 +140,7 @@ mod tests {
         let refusal = connect_within(patience, &ReachArgs::open(url), OPERATOR, "test").await.err();
         let text = refusal.map(|error| error.to_string()).unwrap_or_default();
         assert!(text.starts_with("no broker answers at nats://127.0.0.1:1 (tried for 0.2 s)"), "{text}");
+        assert!(text.ends_with(ELSEWHERE), "{text}");
     }
 
     #[tokio::test]

@@ -52,8 +52,6 @@ async fn whoever_does_not_say_which_or_that_they_are_sure_is_taught() {
     assert_eq!(dry.code, 0);
     assert_eq!(dry.objects[0]["headers"][MSG_ID][0], "dead:payment-charge:INVENTORY:1:redrive:1");
     assert_eq!(dry.objects[0]["body"]["type"], "inventory.reserved");
-    let nobody = desk.dlq(&["redrive", "--all", "--dry-run", "--operator", ""]).await;
-    assert_eq!((nobody.code, nobody.objects.len()), (0, 1), "who only looks need not say who they are");
     assert_eq!(desk.dlq(&["redrive", "--all", "--yes", "--operator", ""]).await.code, 2);
     assert_eq!(desk.dlq(&["discard", "--all", "--yes", "--reason", " "]).await.code, 2, "it says nothing");
     assert_eq!((desk.last("REDRIVE").await, desk.last("DEAD_LETTERS").await), (0, 1), "nothing was changed");
@@ -103,6 +101,19 @@ async fn what_is_put_back_is_handled_told_and_not_chosen_again() {
     let id = desk.all("REDRIVE").await[3].headers.get(MSG_ID).map(str::to_owned);
     assert_eq!(id.as_deref(), Some("dead:payment-charge:INVENTORY:2:redrive:2"));
     assert_eq!(desk.dlq(&["list", "--state", "redriven"]).await.objects.len(), 3);
+}
+
+#[tokio::test]
+async fn whoever_says_no_name_is_known_by_the_system() {
+    let desk = Desk::with_letters(1).await;
+    let unnamed = desk.unnamed(&["discard", "--all", "--yes", "--reason", "no matter"]).await;
+    assert_eq!((unnamed.code, unnamed.actions("discarded").len()), (0, 1), "{}", unnamed.said);
+    let operator = &desk.of("DEAD_LETTERS", "dead_letters.discarded").await[0]["data"]["operator"];
+    assert!(operator.as_str().is_some_and(|name| !name.is_empty() && name != "alice"), "{operator}");
+    let none = desk.for_people(&["list"]).await;
+    assert!(none.code == 0 && none.said.contains("no dead letter is open"), "{}", none.said);
+    let fitting = desk.for_people(&["list", "--service", "payment-service"]).await;
+    assert!(fitting.said.contains("no dead letter fits"), "{}", fitting.said);
 }
 
 #[tokio::test]

@@ -34,18 +34,24 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How a projector gathers what it applies together.
+///
+/// A transaction costs about the same however few rows it has, so it pays to wait for more of them: for a multiple of
+/// what the one before took, whereby a slow database or a high load makes for larger ones.
 #[derive(Debug, Clone, Copy)]
 pub struct ProjectorConfig {
     /// About how many messages one transaction takes.
     pub batch: usize,
-    /// How long to wait for more after a first message has arrived.
-    pub linger: Duration,
+    /// How many times as long as the transaction before took, to wait for more after a first message has arrived.
+    pub linger: u32,
+    /// The longest such wait.
+    pub at_most: Duration,
 }
 
-impl Default for ProjectorConfig {
-    fn default() -> Self {
-        Self { batch: 1_000, linger: Duration::from_millis(10) }
-    }
+impl ProjectorConfig {
+    /// For what somebody waits to read: the database may be at work a third of the time for the sake of latency.
+    pub const PROMPT: Self = Self { batch: 1_000, linger: 2, at_most: Duration::from_millis(25) };
+    /// For what nobody waits for.
+    pub const THRIFTY: Self = Self { batch: 2_000, linger: 20, at_most: Duration::from_millis(100) };
 }
 
 /// Why a projector ended although nobody asked it to. Everything else it survives.
@@ -75,6 +81,8 @@ pub struct Projector<P, S> {
     /// How many messages the next transaction takes: one after a failure, so that a message the database
     /// cannot take is named by the log, then more and more.
     limit: usize,
+    /// How long the last transaction took.
+    took: Duration,
     failures: u32,
 }
 
@@ -99,6 +107,7 @@ impl<P: Projection, S: Source> Projector<P, S> {
             progress,
             turned: Box::new(|| ()),
             limit: config.batch,
+            took: Duration::ZERO,
             failures: 0,
         };
         (projector, handle)
@@ -227,7 +236,8 @@ impl<P: Projection, S: Source> Projector<P, S> {
                 () = sleep_until(turn) => return None,
             }
         };
-        readers.more(&mut entries, self.limit, self.config.linger).await;
+        let linger = self.took.saturating_mul(self.config.linger).min(self.config.at_most);
+        readers.more(&mut entries, self.limit, linger).await;
         Some(entries)
     }
 
@@ -248,8 +258,9 @@ impl<P: Projection, S: Source> Projector<P, S> {
             Err(SessionError::Conflict(_)) => "conflict",
             Err(_) => "failed",
         };
+        self.took = began.elapsed();
         let seconds = self.metrics.batch_seconds.with_label_values(&[P::NAME, outcome]);
-        seconds.observe(began.elapsed().as_secs_f64());
+        seconds.observe(self.took.as_secs_f64());
         let size = u32::try_from(batch.entries.len()).unwrap_or(u32::MAX);
         self.metrics.batch_size.with_label_values(&[P::NAME]).observe(f64::from(size));
         applied.map_err(|cause| blame(batch, cause))

@@ -20,8 +20,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Readers of SQLite may not write, not even by mistake.
 const SQLITE_READER: &str = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;";
-/// A large cache, because ids arrive in random order and their index pages should not be read again.
-const SQLITE_WRITER: &str = "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; \
+/// A large cache, because ids arrive in random order and their index pages should not be read again. In memory is what
+/// could undo one statement of many rows: each would otherwise create and delete a file for it.
+const SQLITE_WRITER: &str = "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; \
      PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000;";
 const POSTGRES_READER: &str = "SET statement_timeout = '20s'; SET lock_timeout = '5s'; \
      SET idle_in_transaction_session_timeout = '60s'; SET default_transaction_read_only = on;";
@@ -131,6 +132,8 @@ impl Store {
         let readers = AnyPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A server may have gone away; a file has not, and asking its thread would cost as much as the query.
+            .test_before_acquire(backend == Backend::Postgres)
             .after_connect(move |connection, _| {
                 Box::pin(async move { sqlx::raw_sql(setup).execute(connection).await.map(drop) })
             })

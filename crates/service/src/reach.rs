@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use messaging::jetstream::{ConnectError, Credentials, Part, Secret, Security, SecurityError, Tls};
 
+/// What these settings stand under in every help.
+const HEADING: &str = "Broker";
+
 const URL: &str = "NATS_URL (--nats-url)";
 const USER: &str = "NATS_USER (--nats-user)";
 const PASSWORD: &str = "NATS_PASSWORD (--nats-password)";
@@ -21,116 +24,53 @@ const KEY_FILE: &str = "NATS_KEY_FILE (--nats-key-file)";
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ReachArgs {
     /// Broker addresses, separated by commas: nats://host:port, or tls://host:port for TLS
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_URL",
-        hide_env_values = true,
-        value_name = "URL,…"
-    )]
-    #[arg(default_value = "nats://127.0.0.1:4222")]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_URL", hide_env_values = true)]
+    #[arg(value_name = "URL,…", default_value = "nats://127.0.0.1:4222")]
     pub nats_url: String,
 
     /// User at the broker, with a password
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_USER",
-        hide_env_values = true,
-        value_name = "NAME"
-    )]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_USER", hide_env_values = true)]
+    #[arg(value_name = "NAME")]
     nats_user: Option<String>,
 
     /// Password of that user; better given by the variable, because others can see a command line
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_PASSWORD",
-        hide_env_values = true,
-        value_name = "PASSWORD"
-    )]
-    #[arg(value_parser = secret)]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_PASSWORD", hide_env_values = true)]
+    #[arg(value_name = "PASSWORD", value_parser = secret)]
     nats_password: Option<Secret>,
 
     /// File that holds the password of that user and nothing else
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_PASSWORD_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_PASSWORD_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
     nats_password_file: Option<String>,
 
     /// File that holds the seed of an nkey (SU…), instead of user and password
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_NKEY_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_NKEY_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
     nats_nkey_file: Option<String>,
 
     /// File with a user's JWT and its seed (.creds), instead of user and password
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_CREDS_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_CREDS_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
     nats_creds_file: Option<String>,
 
     /// Authorities that may vouch for the broker, in a PEM file; by default those the system trusts
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_CA_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_CA_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
     nats_ca_file: Option<String>,
 
     /// Certificate to show to the broker, in a PEM file
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_CERT_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_CERT_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
     nats_cert_file: Option<String>,
 
     /// Private key of that certificate, in a PEM file
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_KEY_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_KEY_FILE", hide_env_values = true)]
+    #[arg(value_name = "FILE")]
     nats_key_file: Option<String>,
 
     /// Whether TLS begins before the broker has said anything: true or false
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Broker",
-        env = "NATS_TLS_FIRST",
-        hide_env_values = true,
-        value_name = "BOOL"
-    )]
-    #[arg(value_parser = boolean)]
+    #[arg(long, global = true, help_heading = HEADING, env = "NATS_TLS_FIRST", hide_env_values = true)]
+    #[arg(value_name = "BOOL", value_parser = boolean)]
     nats_tls_first: Option<bool>,
 }
 
@@ -273,87 +213,4 @@ fn boolean(text: &str) -> Result<bool, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::{Args, Command, FromArgMatches};
-
-    use super::*;
-
-    fn reach(words: &[&str]) -> Result<ReachArgs, clap::Error> {
-        let command = ReachArgs::augment_args(Command::new("probe").no_binary_name(true));
-        ReachArgs::from_arg_matches(&command.try_get_matches_from(words)?)
-    }
-
-    #[test]
-    fn each_kind_of_credentials_is_understood() {
-        let credentials = |words: &[&str]| reach(words).unwrap().security().unwrap().credentials;
-        assert!(matches!(credentials(&[]), Credentials::None));
-        assert!(matches!(
-            credentials(&["--nats-user", "ada", "--nats-password", "sesame"]),
-            Credentials::Password { user, .. } if user == "ada"
-        ));
-        assert!(matches!(
-            credentials(&["--nats-user", "ada", "--nats-password-file", "/f"]),
-            Credentials::PasswordFile { file, .. } if file.as_os_str() == "/f"
-        ));
-        assert!(matches!(credentials(&["--nats-nkey-file", "/f"]), Credentials::NkeyFile(_)));
-        assert!(matches!(credentials(&["--nats-creds-file", "/f"]), Credentials::CredsFile(_)));
-        // Set to nothing, as compose files and charts do.
-        let nothing = ["--nats-user=", "--nats-password=", "--nats-nkey-file=", "--nats-tls-first="];
-        assert!(matches!(credentials(&nothing), Credentials::None));
-    }
-
-    #[test]
-    fn tls_is_what_was_asked_for() {
-        let tls = |words: &[&str]| reach(words).unwrap().security().unwrap().tls;
-        assert!(
-            !tls(&[]).first
-                && tls(&["--nats-tls-first", "true"]).first
-                && tls(&["--nats-tls-first=on"]).first
-        );
-        let all = tls(&["--nats-ca-file", "/a", "--nats-cert-file", "/c", "--nats-key-file", "/k"]);
-        assert_eq!(all.authorities, Some("/a".into()));
-        assert_eq!(all.certificate, Some(("/c".into(), "/k".into())));
-        assert!(reach(&["--nats-tls-first=perhaps"]).is_err());
-    }
-
-    #[test]
-    fn contradictions_name_the_settings_and_no_secret() {
-        let table: [(&[&str], &[&str]); 8] = [
-            (&["--nats-user", "ada"], &[USER, PASSWORD, PASSWORD_FILE]),
-            (&["--nats-password", "sesame"], &[PASSWORD, USER]),
-            (&["--nats-password-file", "/f"], &[PASSWORD_FILE, USER]),
-            (
-                &["--nats-user", "ada", "--nats-password", "sesame", "--nats-password-file", "/f"],
-                &[PASSWORD, PASSWORD_FILE],
-            ),
-            (
-                &["--nats-user", "ada", "--nats-password", "sesame", "--nats-nkey-file", "/f"],
-                &[USER, NKEY_FILE],
-            ),
-            (&["--nats-creds-file", "/f", "--nats-nkey-file", "/f"], &[NKEY_FILE, CREDS_FILE]),
-            (&["--nats-cert-file", "/f"], &[CERT_FILE, KEY_FILE]),
-            (&["--nats-key-file", "/f"], &[KEY_FILE, CERT_FILE]),
-        ];
-        for (words, named) in table {
-            let refusal = reach(words).unwrap().security().unwrap_err().to_string();
-            assert!(named.iter().all(|name| refusal.contains(name)), "{words:?}: {refusal}");
-            assert!(!refusal.contains("sesame"), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn no_secret_is_printed() {
-        let args = reach(&["--nats-user", "ada", "--nats-password", "sesame"]).unwrap();
-        assert!(!format!("{args:?}").contains("sesame"));
-        let command = ReachArgs::augment_args(Command::new("probe"));
-        let variables = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
-        let variables: Vec<_> = variables.filter(|name| *name != "NATS_URL").collect();
-        assert_eq!(variables, ReachArgs::CREDENTIALS);
-        assert!(
-            command
-                .get_arguments()
-                .filter(|arg| arg.get_env().is_some())
-                .all(|arg| arg.is_hide_env_values_set())
-        );
-    }
-}
+mod tests;

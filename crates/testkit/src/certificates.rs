@@ -4,9 +4,17 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig, crypto,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
 
 /// An authority nobody else trusts. Its files are gone when it is dropped.
 pub struct Authority {
@@ -60,6 +68,25 @@ impl Authority {
         write(&identity.certificate, &certificate.pem());
         write(&identity.key, &key.serialize_pem());
         identity
+    }
+}
+
+impl Identity {
+    /// A server that proves to be this one, and asks nobody who they are.
+    ///
+    /// # Panics
+    /// When the authority is gone, and its files with it.
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
+        let certificate = CertificateDer::from_pem_file(&self.certificate).expect("the certificate is there");
+        let key = PrivateKeyDer::from_pem_file(&self.key).expect("its key is there");
+        let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has them")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("the key is that of the certificate");
+        TlsAcceptor::from(Arc::new(config))
     }
 }
 

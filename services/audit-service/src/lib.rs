@@ -69,7 +69,7 @@ fn project<S: Source>(process: &Process, store: Store, source: S) -> anyhow::Res
     let metrics = ::projection::Metrics::register(process.registry()).context("cannot register metrics")?;
     let own = Metrics::register(process.registry()).context("cannot register metrics")?;
     let trail = AuditTrail::new(process.clock(), own);
-    let (projector, handle) = Projector::new(store, source, trail, ProjectorConfig::default(), &metrics);
+    let (projector, handle) = Projector::new(store, source, trail, ProjectorConfig::THRIFTY, &metrics);
     let alive = process.heartbeat("projector");
     let stop = process.shutdown().soft().clone();
     let projector = projector.on_turn(move || alive.beat());

@@ -20,6 +20,7 @@
 //! | [`intake`] | what a caller's JSON must be, pure |
 //! | [`projection`] | the read model's tables, and how events get into them |
 //! | [`read_model`] | reading them |
+//! | [`look_ups`] | reading many at a time |
 //! | [`reflection`] | how far the read model reflects what was accepted |
 //! | [`stuck`] | which orders are not at their end after a while |
 //! | [`waiters`] | who waits for an order to be settled |
@@ -32,6 +33,7 @@ pub mod decider;
 pub mod domain;
 mod http;
 pub mod intake;
+mod look_ups;
 pub mod metrics;
 pub mod openapi;
 pub mod projection;
@@ -53,8 +55,9 @@ use tokio::{sync::watch, time::MissedTickBehavior};
 pub use config::Config;
 
 use crate::{
-    decider::OrderDecider, domain::Orders, http::Api, metrics::Metrics, projection::OrdersProjection,
-    read_model::ReadModel, reflection::Reflection, stuck::Stuck, waiters::Waiters,
+    decider::OrderDecider, domain::Orders, http::Api, look_ups::LookUps, metrics::Metrics,
+    projection::OrdersProjection, read_model::ReadModel, reflection::Reflection, stuck::Stuck,
+    waiters::Waiters,
 };
 
 const NEEDS: Needs =
@@ -90,10 +93,13 @@ pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAdd
     let stuck =
         Stuck::new(service.log.clone(), journal, orders.clone(), reflection.clone(), service.clock(), after);
     process.tasks().spawn_until_stop("stuck-orders", stuck.clone().watch(metrics.clone()));
+    let (look_ups, looking_up) = LookUps::new(orders.clone());
+    process.tasks().spawn_until_stop("look-ups", looking_up);
     let api = Api {
         log: service.log.clone(),
         requests: service.requests(),
         orders,
+        look_ups,
         reflection,
         waiters,
         stuck,
@@ -118,7 +124,7 @@ fn project(
     let (reflected, reflects) = watch::channel(0);
     let projection = OrdersProjection::new(waiters.clone(), reflected.clone(), metrics.clone());
     let own = ::projection::Metrics::register(process.registry()).context("cannot register metrics")?;
-    let config = ProjectorConfig::default();
+    let config = ProjectorConfig::PROMPT;
     let (projector, handle) = Projector::new(store, service.log.clone(), projection, config, &own);
     let alive = process.heartbeat("projector");
     let projector = projector.on_turn(move || alive.beat());

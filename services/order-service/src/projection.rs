@@ -104,7 +104,8 @@ impl Changes {
 
 /// The position in REQUESTS that a message of the journal carries; 0 if none.
 fn requests_position(message: &Stored) -> u64 {
-    let positions = message.headers.get(POSITIONS).and_then(|text| text.parse::<Positions>().ok());
+    let positions = message.headers.get(POSITIONS).filter(|_| ORDERS.holds(&message.subject));
+    let positions = positions.and_then(|text| text.parse::<Positions>().ok());
     positions.map_or(0, |positions| positions.get(REQUESTS.name))
 }
 

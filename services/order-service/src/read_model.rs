@@ -2,6 +2,8 @@
 
 pub mod open;
 
+use std::collections::HashMap;
+
 use events::{Currency, Money, OrderId, Timestamp, TraceId};
 use projection::Store;
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
@@ -10,6 +12,8 @@ use crate::projection::change::Stage;
 
 /// Orders looked up by one statement.
 pub(crate) const LOOK_UP: usize = 200;
+/// How many a statement looks up; few sizes, so that each is prepared once and then found again.
+const SIZES: [usize; 4] = [1, 8, 32, LOOK_UP];
 
 const COLUMNS: &str = "order_id, place, customer_id, lines, amount, currency, fingerprint, created_at, trace_id, \
      stage, reason, detail, charge_id, refund_due, refunded, refund_id, updated_at, version";
@@ -85,6 +89,28 @@ impl ReadModel {
         let sql = format!("SELECT {COLUMNS} FROM orders WHERE order_id = $1 AND place IS NOT NULL");
         let query = sqlx::query(AssertSqlSafe(sql)).bind(order_id.to_string());
         query.fetch_optional(self.store.reader()).await?.as_ref().map(read).transpose()
+    }
+
+    /// Those of at most [`LOOK_UP`] orders that are there.
+    ///
+    /// # Errors
+    /// The database would not.
+    pub(crate) async fn find_all(
+        &self,
+        order_ids: &[OrderId],
+    ) -> Result<HashMap<OrderId, Order>, sqlx::Error> {
+        let Some(last) = order_ids.last() else { return Ok(HashMap::new()) };
+        let size = SIZES.into_iter().find(|size| *size >= order_ids.len()).unwrap_or(order_ids.len());
+        let sql = format!(
+            "SELECT {COLUMNS} FROM orders WHERE place IS NOT NULL AND order_id IN ({})",
+            places(size)
+        );
+        // The last one fills what is left of the statement.
+        let order_ids = order_ids.iter().chain(std::iter::repeat(last)).take(size);
+        let query = order_ids
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, order_id| query.bind(order_id.to_string()));
+        let rows = query.fetch_all(self.store.reader()).await?;
+        rows.iter().map(|row| read(row).map(|order| (order.order_id, order))).collect()
     }
 
     /// At most `limit` orders, newest first.

@@ -1,6 +1,9 @@
 //! The task behind a [`GroupCommit`](super::GroupCommit): gathers, sends, answers.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use tokio::{
@@ -9,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{CommitConfig, CommitError, MAX_BATCH, MAX_BATCH_BYTES, Submission};
+use super::{CommitConfig, CommitError, Linger, MAX_BATCH, MAX_BATCH_BYTES, Submission, recent::Recent};
 use crate::{
     headers::MSG_ID,
     log::{Ack, Log, Message, PublishError, patience::Doubling},
@@ -28,63 +31,52 @@ pub(super) async fn run<L: Log>(
     metrics: Metrics,
     mut submissions: mpsc::Receiver<Submission>,
 ) {
-    let sender = Arc::new(Sender { log, stream: config.stream, patience: config.patience, metrics });
+    let recent = Mutex::default();
+    let sender = Arc::new(Sender { log, stream: config.stream, patience: config.patience, metrics, recent });
     let slots = Arc::new(Semaphore::new(config.in_flight));
     let mut under_way = JoinSet::new();
     let mut gathered = Vec::with_capacity(MAX_BATCH);
     loop {
-        while under_way.try_join_next().is_some() {}
-        if gathered.is_empty() && submissions.recv_many(&mut gathered, MAX_BATCH).await == 0 {
+        while let Some(ended) = under_way.try_join_next() {
+            match ended {
+                Ok(took) => config.linger.committed(took),
+                // It will never say what became of its messages: nobody is to wait for that.
+                Err(_panicked) => *sender.recent() = Recent::default(),
+            }
+        }
+        if gathered.is_empty() && sender.gather(&mut submissions, &mut gathered).await == 0 {
             break;
         }
-        config.linger.note(gathered.len(), Instant::now());
-        linger(&config, &mut submissions, &mut gathered).await;
+        sender.linger(&config.linger, &mut submissions, &mut gathered).await;
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         // Whatever came while waiting for the slot rides along.
         while gathered.len() < MAX_BATCH {
             let Ok(submission) = submissions.try_recv() else { break };
-            gathered.push(submission);
+            gathered.extend(sender.recent().admit(submission));
         }
         let batch = close_batch(&mut gathered);
+        config.linger.note(batch.len(), Instant::now());
+        if batch.is_empty() {
+            continue;
+        }
         let sender = Arc::clone(&sender);
         under_way.spawn(async move {
-            sender.settle(batch).await;
+            let took = sender.settle(batch).await;
             drop(slot);
+            took
         });
     }
     while under_way.join_next().await.is_some() {}
 }
 
-async fn linger(
-    config: &CommitConfig,
-    submissions: &mut mpsc::Receiver<Submission>,
-    gathered: &mut Vec<Submission>,
-) {
-    let wait = config.linger.wait(gathered.len());
-    if wait.is_zero() {
-        return;
-    }
-    let until = Instant::now() + wait;
-    while gathered.len() < config.linger.enough {
-        let room = MAX_BATCH - gathered.len();
-        match tokio::time::timeout_at(until, submissions.recv_many(gathered, room)).await {
-            Ok(0) | Err(_) => break,
-            Ok(_more) => {}
-        }
-    }
-}
-
-/// Takes from the front what may go out together: not too many bytes, and no id twice, because a
-/// batch that repeats an id is refused whole. What is left keeps its order.
+/// Takes from the front what may go out together: not too many bytes. What is left keeps its order.
 fn close_batch(gathered: &mut Vec<Submission>) -> Vec<Submission> {
     let mut bytes = 0;
-    let mut ids = HashSet::with_capacity(gathered.len());
     let fits = gathered.iter().take_while(|submission| {
         bytes += submission.message.payload.len();
-        let fresh = submission.message.headers.get(MSG_ID).is_none_or(|id| ids.insert(id));
-        fresh && bytes <= MAX_BATCH_BYTES
+        bytes <= MAX_BATCH_BYTES
     });
-    let count = fits.count().max(1);
+    let count = fits.count().max(1).min(gathered.len());
     let rest = gathered.split_off(count);
     std::mem::replace(gathered, rest)
 }
@@ -94,24 +86,65 @@ struct Sender<L> {
     stream: &'static str,
     patience: Duration,
     metrics: Metrics,
+    recent: Mutex<Recent>,
 }
 
 impl<L: Log> Sender<L> {
-    async fn settle(&self, batch: Vec<Submission>) {
+    fn recent(&self) -> std::sync::MutexGuard<'_, Recent> {
+        // Nothing in there is left half done by a panic.
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for submissions, and adds those that have to be sent; 0 when there are no more to come.
+    async fn gather(
+        &self,
+        submissions: &mut mpsc::Receiver<Submission>,
+        gathered: &mut Vec<Submission>,
+    ) -> usize {
+        let mut arrived = Vec::new();
+        let count = submissions.recv_many(&mut arrived, MAX_BATCH - gathered.len()).await;
+        let mut recent = self.recent();
+        gathered.extend(arrived.into_iter().filter_map(|submission| recent.admit(submission)));
+        count
+    }
+
+    async fn linger(
+        &self,
+        linger: &Linger,
+        submissions: &mut mpsc::Receiver<Submission>,
+        gathered: &mut Vec<Submission>,
+    ) {
+        let wait = linger.wait(gathered.len());
+        if wait.is_zero() {
+            return;
+        }
+        let until = Instant::now() + wait;
+        while gathered.len() < linger.enough {
+            match tokio::time::timeout_at(until, self.gather(submissions, gathered)).await {
+                Ok(0) | Err(_) => break,
+                Ok(_more) => {}
+            }
+        }
+    }
+
+    /// Stores a batch, tells everybody who waits for it, and says how long storing took.
+    async fn settle(&self, batch: Vec<Submission>) -> Duration {
         let started = Instant::now();
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
         self.metrics.commit.size.with_label_values(&[self.stream]).observe(batch.len() as f64);
         let (messages, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|s| (s.message, s.done)).unzip();
         let outcomes = self.store(&messages).await;
-        self.metrics
-            .commit
-            .seconds
-            .with_label_values(&[self.stream])
-            .observe(started.elapsed().as_secs_f64());
-        for (done, outcome) in waiting.into_iter().zip(outcomes) {
+        let took = started.elapsed();
+        self.metrics.commit.seconds.with_label_values(&[self.stream]).observe(took.as_secs_f64());
+        let mut recent = self.recent();
+        for ((message, done), outcome) in messages.iter().zip(waiting).zip(outcomes) {
+            if let Some(id) = message.headers.get(MSG_ID) {
+                recent.settle(id, &outcome);
+            }
             // A caller that has gone away does not want to know.
             let _gone = done.send(outcome);
         }
+        took
     }
 
     /// One outcome per message, in order.

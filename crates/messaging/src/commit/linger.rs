@@ -1,40 +1,45 @@
 //! How long to wait for company before committing.
 //!
-//! A commit costs the server about the same whatever its size, so at a middling load it pays to wait a
-//! few milliseconds and store more messages at once. At a low load waiting buys nothing and costs
-//! latency; at a high load messages gather by themselves while the commit before is under way.
+//! A commit costs the server about the same whatever its size, so it pays to wait a little and store more messages at
+//! once: for a multiple of what commits take, so that a broker that is slow, or busy, gets fewer and larger ones. At a
+//! low load waiting buys nothing and costs latency.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The lingering rule, and what it has seen of the arrivals.
+/// The lingering rule, and what it has seen of the arrivals and the commits.
 #[derive(Debug, Clone)]
 pub struct Linger {
     /// Messages per second below which nobody waits.
     pub from_rate: f64,
+    /// How many times as long as a commit takes to wait.
+    pub times: f64,
     /// The longest wait.
     pub at_most: Duration,
     /// Messages that are company enough.
     pub enough: usize,
     rate: f64,
     seen: Option<Instant>,
+    took: Duration,
 }
 
 impl Default for Linger {
     fn default() -> Self {
-        Self::new(400.0, Duration::from_millis(8), 400)
+        Self::new(400.0, 4.0, Duration::from_millis(20), 500)
     }
 }
 
-/// Time in which the estimate forgets about two thirds of the past.
+/// Time in which the estimate of the rate forgets about two thirds of the past.
 const MEMORY: Duration = Duration::from_millis(250);
+/// What the newest commit weighs in the estimate of how long they take.
+const NEWEST: f64 = 0.1;
 
 impl Linger {
     /// A rule that has seen nothing yet.
     #[must_use]
-    pub fn new(from_rate: f64, at_most: Duration, enough: usize) -> Self {
-        Self { from_rate, at_most, enough, rate: 0.0, seen: None }
+    pub fn new(from_rate: f64, times: f64, at_most: Duration, enough: usize) -> Self {
+        Self { from_rate, times, at_most, enough, rate: 0.0, seen: None, took: Duration::ZERO }
     }
 
     /// Takes note of arrivals.
@@ -47,10 +52,18 @@ impl Linger {
         self.rate += weight * (current - self.rate);
     }
 
+    /// Takes note of how long a commit took.
+    pub fn committed(&mut self, took: Duration) {
+        self.took = self.took.mul_f64(1.0 - NEWEST) + took.mul_f64(NEWEST);
+    }
+
     /// How long to wait with so many messages in hand.
     #[must_use]
     pub fn wait(&self, pending: usize) -> Duration {
-        if self.rate < self.from_rate || pending >= self.enough { Duration::ZERO } else { self.at_most }
+        if self.rate < self.from_rate || pending >= self.enough {
+            return Duration::ZERO;
+        }
+        self.took.mul_f64(self.times).min(self.at_most)
     }
 }
 
@@ -62,6 +75,7 @@ mod tests {
         let mut linger = Linger::default();
         let (start, gap) = (Instant::now(), Duration::from_secs(1) / per_second);
         (0..per_second).for_each(|n| linger.note(1, start + gap * n));
+        (0..100).for_each(|_| linger.committed(Duration::from_millis(2)));
         linger
     }
 
@@ -73,8 +87,18 @@ mod tests {
     #[test]
     fn company_is_awaited_at_a_middling_load_but_not_beyond_enough() {
         let linger = at_rate(2_000);
-        assert_eq!(linger.wait(1), linger.at_most);
+        assert_eq!(linger.wait(1).as_secs_f64().mul_add(1e3, 0.5).floor(), 8.0);
         assert_eq!(linger.wait(linger.enough), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_slower_the_broker_the_longer_but_not_for_ever() {
+        let mut linger = at_rate(2_000);
+        let quick = linger.wait(1);
+        linger.committed(Duration::from_millis(10));
+        assert!(linger.wait(1) > quick);
+        linger.committed(Duration::from_secs(5));
+        assert_eq!(linger.wait(1), linger.at_most);
     }
 
     #[test]

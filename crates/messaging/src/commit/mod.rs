@@ -7,6 +7,7 @@
 
 mod flush;
 mod linger;
+mod recent;
 
 use std::time::Duration;
 

@@ -252,11 +252,15 @@ fn check_pair(certificate: &Path, key: &Path) -> Result<(), SecurityError> {
     let private = PrivateKeyDer::from_pem_slice(text.as_bytes())
         .map_err(|_| wrong(Part::CertificateKey, key, "it holds no private key in PEM form"))?;
     let provider = rustls::crypto::ring::default_provider();
-    rustls::sign::CertifiedKey::from_der(chain, private, &provider).map_err(|_| {
+    let Err(error) = rustls::sign::CertifiedKey::from_der(chain, private, &provider) else { return Ok(()) };
+    Err(if let rustls::Error::InvalidCertificate(problem) = error {
+        wrong(Part::Certificate, certificate, format!("TLS cannot use it: {problem}"))
+    } else if let rustls::Error::InconsistentKeys(_) = error {
         let problem = format!("it is not the key of the certificate in {}", certificate.display());
         wrong(Part::CertificateKey, key, problem)
-    })?;
-    Ok(())
+    } else {
+        wrong(Part::CertificateKey, key, format!("TLS cannot use it: {error}"))
+    })
 }
 
 #[cfg(test)]

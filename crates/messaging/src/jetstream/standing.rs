@@ -70,9 +70,14 @@ impl Standing {
                 self.connected.send_replace(true);
                 info!("broker connected");
             }
-            Event::Disconnected | Event::Closed => {
+            Event::Disconnected => {
                 self.connected.send_replace(false);
                 warn!("broker disconnected");
+            }
+            // By us: the client itself never gives up.
+            Event::Closed => {
+                self.connected.send_replace(false);
+                info!("broker connection closed");
             }
             Event::SlowConsumer(subscription) => {
                 error!(subscription, "messages dropped before they were read; they will be read again");

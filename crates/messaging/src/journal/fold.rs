@@ -98,11 +98,14 @@ impl<S> Folded<S> {
     ) -> Result<Folding, FoldError> {
         let epoch: Option<u64> = message.headers.get(EPOCH).and_then(|epoch| epoch.parse().ok());
         let begins_turn = message.subject == control && epoch == Some(self.epoch + 1);
-        if epoch != Some(self.epoch) && !begins_turn {
+        if epoch != Some(self.epoch) && !begins_turn || !is_under(control, &message.subject) {
             return Ok(Folding::Foreign);
         }
         let unreadable = |error| FoldError::Unreadable { sequence: message.sequence, error };
         let raw = RawEnvelope::parse(&message.payload).map_err(unreadable)?;
+        if raw.kind != message.subject {
+            return Ok(Folding::Foreign);
+        }
         if raw.kind == control {
             self.apply_control(&Control::read(&raw).map_err(unreadable)?);
         } else {
@@ -136,6 +139,13 @@ impl<S> Folded<S> {
             }
         }
     }
+}
+
+/// Whether a subject is one of the journal's own, by that of its control messages. The broker stores a copy in the
+/// journal if somebody has it sent there, headers and all, but under the subject under which it was stored first; and
+/// only the journal's writer may publish under those of the journal.
+fn is_under(control: &str, subject: &str) -> bool {
+    subject.split('.').next() == control.split('.').next()
 }
 
 #[cfg(test)]
@@ -217,6 +227,29 @@ mod tests {
     fn what_is_read_again_is_folded_once() {
         let (folded, _) = fold(&[fence(1, 1), checkpoint(1, 2), checkpoint(1, 3), checkpoint(1, 2)]);
         assert_eq!((folded.sequence, folded.positions.get("REQUESTS")), (3, 3));
+    }
+
+    /// What others have written, and had copied into the journal, stays what it was, whatever it says of itself.
+    #[test]
+    fn only_what_stands_under_a_subject_of_the_journal_is_its_own() {
+        let under = |subject: &str, mut message: Stored| {
+            message.subject = subject.to_owned();
+            message
+        };
+        let mut nonsense = under("requests.order.place", checkpoint(1, 4));
+        nonsense.payload = "{".into();
+        let messages = [
+            fence(1, 1),
+            under("dead_letters.audit-service", checkpoint(1, 2)),
+            under("orders.created", checkpoint(1, 3)),
+            nonsense,
+            under("ordersx.control", checkpoint(1, 5)),
+            checkpoint(1, 6),
+        ];
+        let (folded, foldings) = fold(&messages);
+        let foreign = foldings.iter().map(|folding| matches!(folding, Ok(Folding::Foreign)));
+        assert_eq!(foreign.collect::<Vec<_>>(), [false, true, true, true, true, false], "{foldings:?}");
+        assert_eq!(folded.positions.get("REQUESTS"), 6);
     }
 
     /// Whoever writes under an epoch that is over, or has not begun, or under none, is not the writer.

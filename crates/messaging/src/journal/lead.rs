@@ -138,10 +138,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
                     Ok(sequence) => self.settle(sequence),
                     Err(Lost) => return Led::Lost,
                 },
-                batch = inputs.next(), if self.backlog.len() < AHEAD => {
-                    self.journal.config.linger.note(batch.len(), Instant::now());
-                    self.backlog.extend(batch);
-                }
+                batch = inputs.next(), if self.backlog.len() < AHEAD => self.backlog.extend(batch),
                 id = parked(&mut self.parking) => self.input_parked(id),
                 _ = parked(&mut self.parking_foreign) => self.foreign_parked(),
                 () = self.clock.told() => {}

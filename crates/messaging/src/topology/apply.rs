@@ -1,9 +1,11 @@
 //! Looking at the broker, and changing it.
 
+use std::fmt::Display;
+
 use async_nats::jetstream::{
-    consumer,
-    context::{ConsumerInfoErrorKind, GetStreamErrorKind},
-    stream::Config,
+    self, ErrorCode, consumer,
+    context::{ConsumerInfoErrorKind, CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind},
+    stream::{Config, ConsumerErrorKind},
 };
 use events::catalogue::{ConsumerDef, every_consumer};
 
@@ -57,8 +59,21 @@ async fn walk(js: &JetStream, options: &TopologyOptions, mode: Mode) -> Result<V
     Ok(changes)
 }
 
-fn broker(what: &str, error: &dyn std::fmt::Display) -> TopologyError {
-    TopologyError::Broker { what: what.to_owned(), error: error.to_string() }
+/// What servers say that have yet to find one another, or a leader.
+const NOT_YET: [ErrorCode; 3] =
+    [ErrorCode::CLUSTER_NOT_AVAILABLE, ErrorCode::CLUSTER_NO_PEERS, ErrorCode::CLUSTER_NOT_LEADER];
+
+/// An error of the client's about something; `said` is the broker's own word, if there is one.
+fn broker(what: &str, error: &dyn Display, said: Option<&jetstream::Error>) -> TopologyError {
+    let temporary = said.is_none_or(|said| NOT_YET.contains(&said.error_code()));
+    TopologyError::Broker { what: what.to_owned(), error: error.to_string(), temporary }
+}
+
+/// Why a stream was not created or changed.
+fn not_made(what: &str, error: &CreateStreamError) -> TopologyError {
+    let kind = error.kind();
+    let said = if let CreateStreamErrorKind::JetStream(said) = &kind { Some(said) } else { None };
+    broker(what, error, said)
 }
 
 fn action(difference: diff::Difference) -> Action {
@@ -79,14 +94,14 @@ async fn stream_change(
 ) -> Result<Change, TopologyError> {
     let Some((actual, bytes)) = find_stream(js, &desired.name).await? else {
         if mode == Mode::Apply {
-            js.context.create_stream(desired.clone()).await.map_err(|error| broker(&what, &error))?;
+            js.context.create_stream(desired.clone()).await.map_err(|error| not_made(&what, &error))?;
         }
         return Ok(Change { what, action: Action::Created });
     };
     let action = action(diff::stream(&actual, desired, bytes));
     if mode == Mode::Apply && matches!(action, Action::Updated(_)) {
         let merged = diff::merged(&actual, desired);
-        js.context.update_stream(merged).await.map_err(|error| broker(&what, &error))?;
+        js.context.update_stream(merged).await.map_err(|error| not_made(&what, &error))?;
     }
     Ok(Change { what, action })
 }
@@ -97,14 +112,13 @@ async fn find_stream(js: &JetStream, name: &str) -> Result<Option<(Config, u64)>
             let info = stream.cached_info();
             Ok(Some((info.config.clone(), info.state.bytes)))
         }
-        Err(error) if is_missing_stream(&error.kind()) => Ok(None),
-        Err(error) => Err(broker(&format!("stream {name}"), &error)),
+        Err(error) => {
+            let kind = error.kind();
+            let said = if let GetStreamErrorKind::JetStream(said) = &kind { Some(said) } else { None };
+            let is_missing = said.is_some_and(|said| said.error_code() == ErrorCode::STREAM_NOT_FOUND);
+            if is_missing { Ok(None) } else { Err(broker(&format!("stream {name}"), &error, said)) }
+        }
     }
-}
-
-fn is_missing_stream(kind: &GetStreamErrorKind) -> bool {
-    use async_nats::jetstream::ErrorCode;
-    matches!(kind, GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND)
 }
 
 async fn consumer_change(js: &JetStream, def: &ConsumerDef, mode: Mode) -> Result<Change, TopologyError> {
@@ -114,21 +128,26 @@ async fn consumer_change(js: &JetStream, def: &ConsumerDef, mode: Mode) -> Resul
         if find_stream(js, def.stream).await?.is_some() { find_consumer(js, def).await? } else { None };
     let action = found.map_or(Action::Created, |actual| action(diff::consumer(&actual, &desired)));
     if mode == Mode::Apply && matches!(action, Action::Created | Action::Updated(_)) {
-        js.context
-            .create_consumer_on_stream(desired, def.stream)
-            .await
-            .map_err(|error| broker(&what, &error))?;
+        js.context.create_consumer_on_stream(desired, def.stream).await.map_err(|error| {
+            let kind = error.kind();
+            let said = if let ConsumerErrorKind::JetStream(said) = &kind { Some(said) } else { None };
+            broker(&what, &error, said)
+        })?;
     }
     Ok(Change { what, action })
 }
 
 async fn find_consumer(js: &JetStream, def: &ConsumerDef) -> Result<Option<consumer::Config>, TopologyError> {
     let what = format!("consumer {}/{}", def.stream, def.durable);
-    let stream = js.context.get_stream_no_info(def.stream).await.map_err(|error| broker(&what, &error))?;
-    match stream.consumer_info(def.durable).await {
+    let stream = js.context.get_stream_no_info(def.stream).await;
+    match stream.map_err(|error| broker(&what, &error, None))?.consumer_info(def.durable).await {
         Ok(info) => Ok(Some(info.config)),
         Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(None),
-        Err(error) => Err(broker(&what, &error)),
+        Err(error) => {
+            let kind = error.kind();
+            let said = if let ConsumerInfoErrorKind::JetStream(said) = &kind { Some(said) } else { None };
+            Err(broker(&what, &error, said))
+        }
     }
 }
 

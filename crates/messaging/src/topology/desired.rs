@@ -127,3 +127,17 @@ pub(super) fn snapshots(options: &TopologyOptions) -> Vec<Config> {
     };
     journals.map(bucket).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn together_they_may_take_what_the_operations_say() {
+        let options = TopologyOptions::default();
+        let all = [streams(&options), snapshots(&options)].concat();
+        assert_eq!(all.iter().map(|stream| stream.max_bytes).sum::<i64>(), 29 << 30);
+        let said = include_str!("../../../../docs/OPERATIONS.md");
+        assert!(said.contains("7.25 × `--max-bytes`") && said.contains("29 GiB"));
+    }
+}

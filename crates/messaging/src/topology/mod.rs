@@ -63,6 +63,8 @@ pub enum TopologyError {
         what: String,
         /// What the broker said.
         error: String,
+        /// It may be different in a moment: the broker is only starting, or out of reach.
+        temporary: bool,
     },
     /// Changing it would lose messages or consumers.
     #[error("{what} differs in a way that would lose messages, so nothing was changed: {}", .differences.join("; "))]

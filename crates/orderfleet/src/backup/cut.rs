@@ -151,7 +151,7 @@ impl Arrivals {
 fn needs(stream: &str, message: &Stored, envelope: Option<&RawEnvelope<'_>>) -> Vec<Need> {
     let mut needs = Vec::new();
     needs.extend(envelope.map(|envelope| Need::Event(envelope.causation_id)));
-    if let Some(positions) = message.headers.get(POSITIONS) {
+    if let Some(positions) = message.headers.get(POSITIONS).filter(|_| is_of_journal(stream, message)) {
         let places = positions.split(',').filter_map(|place| place.split_once('='));
         let read = |(stream, sequence): (&str, &str)| Some((stream.to_owned(), sequence.parse().ok()?));
         needs.extend(places.filter_map(read).map(|(stream, sequence)| Need::Place(stream, sequence)));
@@ -185,11 +185,15 @@ fn original(message: &Stored) -> Option<(String, u64)> {
 /// The last message of a commit says how far the inputs were read. A fence is a commit of its own, and so, to us, is
 /// what no writer of the journal has written.
 fn ends_commit(stream: &str, message: &Stored, envelope: Option<&RawEnvelope<'_>>) -> bool {
-    let journal = STREAMS.iter().any(|def| def.name == stream && def.control.is_some());
-    !journal
+    !is_of_journal(stream, message)
         || message.headers.get(POSITIONS).is_some()
         || message.headers.get(EPOCH).is_none()
         || matches!(control(stream, envelope), Some(Control::Fence { .. }))
+}
+
+/// A journal's message, and no copy of one from elsewhere, which may say of the journal what it likes.
+fn is_of_journal(stream: &str, message: &Stored) -> bool {
+    STREAMS.iter().any(|def| def.name == stream && def.control.is_some() && def.holds(&message.subject))
 }
 
 fn control(stream: &str, envelope: Option<&RawEnvelope<'_>>) -> Option<Control> {

@@ -120,6 +120,11 @@ pub(super) async fn sync(dir: &Path) -> anyhow::Result<()> {
     opened.sync_all().await.with_context(|| format!("cannot write {}", dir.display()))
 }
 
+/// The SHA-256 of some bytes, in hex.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,6 +12,9 @@ use super::files::{self, SavedFile};
 
 /// The manifest's file.
 const NAME: &str = "manifest.json";
+/// Its checksum, in a file as `sha256sum --check` reads it: nothing else tells whether the manifest is whole, and how far
+/// the consumers had come stands nowhere else.
+const CHECKSUM: &str = "manifest.sha256";
 /// What it is called until it is complete.
 const UNFINISHED: &str = "manifest.json.part";
 /// The version of the backup's layout.
@@ -60,6 +63,11 @@ impl SavedStream {
     pub(crate) fn files(&self) -> impl Iterator<Item = &SavedFile> {
         std::iter::once(&self.snapshot).chain(&self.tail)
     }
+
+    /// Bytes of its files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files().map(|file| file.bytes).sum()
+    }
 }
 
 impl Manifest {
@@ -71,7 +79,7 @@ impl Manifest {
 
     /// Bytes of all files.
     pub(crate) fn bytes(&self) -> u64 {
-        self.streams.iter().flat_map(SavedStream::files).map(|file| file.bytes).sum()
+        self.streams.iter().map(SavedStream::bytes).sum()
     }
 
     /// Writes it down, all or nothing.
@@ -80,7 +88,10 @@ impl Manifest {
         let mut text = serde_json::to_vec_pretty(self).context("cannot write the manifest")?;
         text.push(b'\n');
         file.write(&text).await?;
-        file.finish().await?;
+        let whole = file.finish().await?;
+        let mut checksum = files::Writing::create(dir, CHECKSUM).await?;
+        checksum.write(format!("{}  {NAME}\n", whole.sha256).as_bytes()).await?;
+        checksum.finish().await?;
         fs::rename(dir.join(UNFINISHED), dir.join(NAME)).await.context("cannot write the manifest")?;
         files::sync(dir).await
     }
@@ -106,6 +117,11 @@ impl Manifest {
             "{} is of format {format}, this program reads format {FORMAT}",
             path.display()
         );
+        let checksum = dir.join(CHECKSUM);
+        let should = fs::read_to_string(&checksum).await;
+        let should = should.with_context(|| format!("cannot read {}", checksum.display()))?;
+        let (found, should) = (files::sha256(&text), should.split_whitespace().next().unwrap_or_default());
+        ensure!(found == should, "{} is damaged: its SHA-256 is {found}, not {should}", path.display());
         serde_json::from_slice(&text).with_context(no_manifest)
     }
 }

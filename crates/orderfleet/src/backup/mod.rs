@@ -34,7 +34,7 @@ pub(crate) struct Progress<'a> {
     pub(crate) total: u64,
 }
 
-/// Streams that only hint at things, and have holes: saved as they are.
-fn is_whole(stream: &str) -> bool {
+/// Streams that only hint at things, and whose old messages give way to new ones: saved as they are.
+fn is_bucket(stream: &str) -> bool {
     stream.starts_with("KV_") || stream.starts_with("OBJ_")
 }

@@ -64,7 +64,7 @@ pub(crate) async fn restore(
 ) -> anyhow::Result<Restored> {
     let age = now().since(manifest.cut);
     let mut kept_longer = None;
-    for stream in &manifest.streams {
+    for stream in in_order(manifest) {
         let (exported, max_age) = adapted(&stream.exported, wishes, age);
         kept_longer = kept_longer.max(max_age);
         let failed = || format!("cannot restore the stream {}", stream.name);
@@ -80,6 +80,14 @@ pub(crate) async fn restore(
         ends_where_it_should(js, stream).await?;
     }
     Ok(Restored { max_age: kept_longer })
+}
+
+/// The streams as they are restored: what others refer to last. If nobody can even take back what is there, because this
+/// program was killed, then `setup` makes the missing streams anew and services begin to work; but a journal is led by
+/// nobody whose snapshot or inputs reach further than what it finds. With the requests first they would all be decided
+/// on once more.
+fn in_order(manifest: &Manifest) -> impl Iterator<Item = &SavedStream> {
+    manifest.streams.iter().rev()
 }
 
 /// Takes back what a restore that failed has put into the broker, so that nobody begins to work on a part of it.

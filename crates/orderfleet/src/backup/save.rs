@@ -15,7 +15,7 @@ use super::{
     Progress,
     cut::{Arrivals, Lasts, TooFew},
     files::{self, SavedFile, Writing},
-    is_whole,
+    is_bucket,
     manifest::{Manifest, SavedStream},
     tail,
 };
@@ -44,7 +44,7 @@ pub(crate) async fn save(
     let moment = now();
     let from = lasts(js, &names).await?;
     let cut = find_cut(js, &begin, &from).await?;
-    for stream in streams.iter_mut().filter(|stream| !is_whole(&stream.name)) {
+    for stream in streams.iter_mut().filter(|stream| !is_bucket(&stream.name)) {
         let (after, last) = (begin[&stream.name], cut[&stream.name]);
         stream.last = Some(last);
         if last > after {
@@ -66,7 +66,7 @@ pub(super) fn now() -> Timestamp {
 /// The last sequence of each stream of events.
 async fn lasts(js: &JetStream, names: &[String]) -> anyhow::Result<Lasts> {
     let mut lasts = Lasts::new();
-    for name in names.iter().filter(|name| !is_whole(name)) {
+    for name in names.iter().filter(|name| !is_bucket(name)) {
         lasts.insert(name.clone(), broker::extent(js, name).await?.last);
     }
     Ok(lasts)

@@ -12,7 +12,7 @@ use service::ReachArgs;
 
 use super::{
     Context,
-    figures::{grouped, lasting, size},
+    figures::{grouped, lasting, named, size},
 };
 use crate::{
     backup::{self, Manifest, SavedStream},
@@ -88,18 +88,17 @@ fn unfinished(error: anyhow::Error, args: &Args) -> anyhow::Error {
 }
 
 fn as_json(stream: &SavedStream) -> serde_json::Value {
-    let files: u64 = stream.files().map(|file| file.bytes).sum();
     json!({
-        "stream": stream.name, "messages": stream.exported.messages(), "last": stream.last, "bytes": files,
+        "stream": stream.name, "messages": stream.exported.messages(), "last": stream.last, "bytes": stream.bytes(),
         "settled": stream.settled,
     })
 }
 
 fn as_text(stream: &SavedStream) -> String {
-    let files: u64 = stream.files().map(|file| file.bytes).sum();
     let last = stream.last.map(|last| format!(" up to {}", grouped(last))).unwrap_or_default();
     let messages = stream.exported.messages();
-    format!("  {:<21} {:>12} messages{last}, {}", stream.name, grouped(messages), size(files))
+    let named = named(messages, "messages");
+    format!("  {:<21} {:>12} {named}{last}, {}", stream.name, grouped(messages), size(stream.bytes()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use console::style;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::figures::{grouped, millis};
+use super::figures::{counted, millis};
 use crate::{
     client::OrderClient,
     load::{Latency, Load, Mix, Options, Plan, Results},
@@ -37,7 +37,7 @@ impl Amount {
 
 /// Places the orders at the order services behind `clients`, showing how far it has come.
 pub(super) async fn place(plan: Plan, clients: Vec<OrderClient>, ui: &Ui) -> anyhow::Result<Results> {
-    let bar = ui.progress(plan.orders, format_args!("placing {} orders", plan.orders));
+    let bar = ui.progress(plan.orders, format_args!("placing {}", counted(plan.orders, "orders")));
     let load = Load::start(plan, clients, Options::default());
     let mut progress = load.progress();
     while progress.changed().await.is_ok() {
@@ -57,7 +57,7 @@ pub(super) fn latencies(ui: &Ui, results: &Results) {
         let (p50, p90, p99, max) = (at(0.5), at(0.9), at(0.99), millis(latency.max()));
         ui.say(format_args!("  {what:<8}  p50 {p50}   p90 {p90}   p99 {p99}   max {max}"));
     }
-    ui.say(format_args!("\n  {} orders in {seconds:.1} s", grouped(results.accepted.len() as u64)));
+    ui.say(format_args!("\n  {} in {seconds:.1} s", counted(results.accepted.len() as u64, "orders")));
 }
 
 /// What should not have been.

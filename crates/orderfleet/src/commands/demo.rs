@@ -124,5 +124,5 @@ fn options(args: &Args, context: &Context) -> FleetOptions {
     for (service, count) in &args.replicas {
         options = options.replicas(service, *count);
     }
-    options.observe(up::report::observer(&context.ui))
+    options.observe(up::report::observer(context))
 }

@@ -1,6 +1,6 @@
 //! Figures as people read them.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use events::{Currency, Money};
 
@@ -15,6 +15,20 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `1 order`, `2,000 orders`.
+pub(super) fn counted(number: u64, things: &str) -> String {
+    format!("{} {}", grouped(number), named(number, things))
+}
+
+/// What so many of these things are called: `ledger entry` for one of the `ledger entries`.
+pub(super) fn named(number: u64, things: &str) -> Cow<'_, str> {
+    match (number, things.strip_suffix("ies"), things.strip_suffix('s')) {
+        (1, Some(stem), _) => format!("{stem}y").into(),
+        (1, None, Some(one)) => one.into(),
+        _ => things.into(),
+    }
 }
 
 /// `44.97 EUR` for 4497 minor units.
@@ -81,6 +95,17 @@ mod tests {
         for (number, text) in cases {
             assert_eq!(grouped(number), text);
         }
+    }
+
+    #[test]
+    fn one_of_them_is_called_otherwise() {
+        assert_eq!(counted(1, "orders"), "1 order");
+        assert_eq!(counted(0, "orders"), "0 orders");
+        assert_eq!(counted(2_000, "dead letters"), "2,000 dead letters");
+        assert_eq!(
+            (named(1, "ledger entries"), named(2, "ledger entries")),
+            ("ledger entry".into(), "ledger entries".into())
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     Context,
     addresses::Inventory,
     callers::{self, Amount},
-    figures::{grouped, lasting},
+    figures::{grouped, lasting, named},
 };
 use crate::{
     client::{OrderClient, StockClient, patiently},
@@ -91,7 +91,8 @@ fn tell(ui: &Ui, results: &Results) {
     ui.say(format_args!("  {:>9} accepted", grouped(results.accepted.len() as u64)));
     ui.say(format_args!("  {:>9} confirmed", grouped(confirmed)));
     ui.say(format_args!("  {:>9} cancelled", grouped(decided - confirmed)));
-    ui.say(format_args!("  {:>9} requests had to be repeated", grouped(results.retries)));
+    let requests = named(results.retries, "requests");
+    ui.say(format_args!("  {:>9} {requests} had to be repeated", grouped(results.retries)));
     callers::latencies(ui, results);
     let (accepting, confirming) = (results.accepting.longest(), results.confirming.longest());
     ui.say(format_args!(

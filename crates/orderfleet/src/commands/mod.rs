@@ -7,6 +7,7 @@ mod callers;
 mod demo;
 mod dlq;
 mod figures;
+mod key;
 mod load;
 mod nats;
 mod order;
@@ -15,6 +16,7 @@ mod setup;
 mod simulate;
 mod stock;
 mod up;
+mod values;
 mod verify;
 
 use std::{future::Future, process::ExitCode};

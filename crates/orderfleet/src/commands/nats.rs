@@ -12,7 +12,8 @@ use super::Context;
 
 pub(super) const LONG: &str = "\
 Every service has a user of its own at the broker, which may do what that service needs and nothing else. So have
-`setup` (creates streams, publishes no event) and `operator` (verify, dlq, backup: reads everything, puts dead letters back).
+`setup` (creates streams, publishes no event) and `operator` (verify, dlq, backup: reads everything, puts dead letters back);
+`restore`, who may do anything to the fleet's streams, is let in only by `nats config --restore`.
 What each may do follows from the code of this version; these commands write it down for a nats-server.";
 
 pub(super) const EXAMPLES: &str = "\
@@ -20,6 +21,7 @@ Examples:
   cargo fleet nats config > accounts.conf              users with passwords, from the server's environment
   cargo fleet nats keys ./keys                         a key for each user, to be handed to that service alone
   cargo fleet nats config --keys ./keys > accounts.conf
+  cargo fleet nats config --keys ./keys --restore      for a restore, and not longer
   cargo fleet nats config --auth nkey > accounts.conf  the same with the public keys in the server's environment
 
 A service is told who it is by NATS_USER with NATS_PASSWORD_FILE, or by NATS_NKEY_FILE; so is this program.";

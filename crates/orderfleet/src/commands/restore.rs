@@ -11,7 +11,7 @@ use service::ReachArgs;
 use super::{
     Context,
     backup::teller,
-    figures::{grouped, lasting, size},
+    figures::{counted, lasting, size},
     setup::replicas,
 };
 use crate::{
@@ -126,7 +126,7 @@ fn tell(ui: &Ui, args: &Args, manifest: &Manifest, restored: Option<&Restored>, 
         "bytes": bytes, "seconds": took.as_secs_f64(), "max_age_seconds": max_age.map(|age| age.as_secs()),
     }));
     let messages = manifest.streams.iter().filter_map(|stream| stream.last).sum();
-    let what = format!("{}, {} messages in all, as of {}", size(bytes), grouped(messages), manifest.cut);
+    let what = format!("{}, {} in all, as of {}", size(bytes), counted(messages, "messages"), manifest.cut);
     if restored.is_none() {
         ui.say(format_args!("The backup is {}: {what}.", style("whole").green()));
         return;

@@ -1,5 +1,7 @@
 //! `setup`: the broker's streams, consumers and buckets.
 
+mod patience;
+
 use std::{process::ExitCode, time::Duration};
 
 use clap::Args as ClapArgs;
@@ -10,13 +12,19 @@ use messaging::{
 };
 use serde_json::json;
 use service::ReachArgs;
+use tokio::time::Instant;
 
-use super::Context;
+use self::patience::Patience;
+use super::{
+    Context,
+    values::{TIMES, measured},
+};
 use crate::{broker, ui::Ui};
 
 pub(super) const LONG: &str = "\
 Create the broker's streams, consumers and buckets where they are missing, and change those that differ. Safe to repeat;
-services never create anything themselves. If anything differs in a way that would lose messages, nothing is changed.";
+services never create anything themselves. If anything differs in a way that would lose messages, nothing is changed.
+A broker that is only starting, or a cluster without a leader as yet, is tried again for a while.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +32,7 @@ Examples:
   cargo fleet setup --dry-run                             what would be done
   cargo fleet setup --nats-url nats://a:4222,nats://b:4222 --replicas 3
   cargo fleet setup --max-age 30d --max-bytes 16GiB       kept longer, with more room
+  cargo fleet setup --patience 5m                         beside a broker whose start takes long
 
 Exit codes: 0 everything is as it should be; 1 something was refused or failed, or, with --dry-run, differs.";
 
@@ -47,6 +56,10 @@ pub struct Args {
     /// How much room a stream of orders may take, e.g. 512MiB, 4GiB [default: 4GiB]. When it is full, callers get a 503.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_bytes: Option<i64>,
+
+    /// How long a broker that is only starting is tried again, e.g. 90s, 5m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = age)]
+    patience: Duration,
 
     /// Only say what would be done.
     #[arg(long)]
@@ -77,22 +90,24 @@ struct Outcome {
 
 impl Outcome {
     async fn of(args: Args, ui: &Ui) -> anyhow::Result<Self> {
-        let whom = format_args!("the broker at {}", args.broker.nats_url);
-        let js = ui.patiently(whom, broker::connect(&args.broker, SETUP, "setup")).await?;
+        let (whom, lasting) = (format!("the broker at {}", args.broker.nats_url), args.patience);
+        let patience = Patience { ui, whom: &whom, until: Instant::now() + lasting, lasting };
+        let connecting = broker::connect_within(lasting, &args.broker, SETUP, "setup");
+        let js = ui.patiently(&whom, connecting).await?;
         let defaults = TopologyOptions::default();
         let options = TopologyOptions {
             replicas: args.replicas,
             max_bytes: args.max_bytes.unwrap_or(defaults.max_bytes),
             max_age: args.max_age.unwrap_or(defaults.max_age),
         };
-        let set_up = async {
-            let planned = Self { changes: topology::compare(&js, &options).await?, done: false };
-            if args.dry_run || planned.is_refused() {
-                return Ok(planned);
-            }
-            Ok(Self { changes: topology::setup(&js, &options).await?, done: true })
-        };
-        broker::unless_refused(&js, set_up).await
+        let changes = patience.ask(&js, async || topology::compare(&js, &options).await).await?;
+        let planned = Self { changes, done: false };
+        if args.dry_run || planned.is_refused() {
+            return Ok(planned);
+        }
+        // Goes on from where it was broken off; what was done is what was planned.
+        patience.ask(&js, async || topology::setup(&js, &options).await).await?;
+        Ok(Self { done: true, ..planned })
     }
 
     fn is_refused(&self) -> bool {
@@ -153,22 +168,16 @@ pub(super) fn replicas(text: &str) -> Result<usize, String> {
 }
 
 fn age(text: &str) -> Result<Duration, String> {
-    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let seconds = measured(text, &units).ok_or("expected a whole number with a unit: 7d, 12h, 30m or 90s")?;
-    Ok(Duration::from_secs(seconds))
+    let seconds = measured(text, &TIMES).filter(|seconds| *seconds > 0);
+    Ok(Duration::from_secs(seconds.ok_or("expected a whole number with a unit: 7d, 12h, 30m or 90s")?))
 }
 
 fn bytes(text: &str) -> Result<i64, String> {
     let units = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20)];
     let bytes = measured(text, &units).and_then(|bytes| i64::try_from(bytes).ok());
-    bytes.ok_or("expected a whole number with a unit: 512MiB, 4GiB or 1TiB".to_owned())
-}
-
-/// A number above zero followed by one of the units.
-fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let (number, size) = units.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)))?;
-    let number: u64 = number.trim_end().parse().ok().filter(|number| *number > 0)?;
-    number.checked_mul(*size)
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or("expected a whole number with a unit: 512MiB, 4GiB or 1TiB".to_owned())
 }
 
 #[cfg(test)]
@@ -192,6 +201,8 @@ mod tests {
             "--max-bytes=4GB",
             "--max-bytes=9999999999TiB",
         ];
+        let args: Args = parsed(&["--patience", "5m"])?;
+        assert_eq!(args.patience, Duration::from_secs(300));
         for wrong in refused {
             assert!(parsed::<Args>(&[wrong]).is_err(), "{wrong}");
         }
@@ -229,6 +240,29 @@ mod tests {
         let (is_good, summary) = set_up(&["--max-age", "1h"]).await?;
         assert!(!is_good && summary.contains("would lose messages"), "{summary}");
         assert_eq!(set_up(&["--dry-run"]).await?, good, "what was refused must not be done in part");
+        Ok(())
+    }
+
+    /// A server that will never do it is not asked again and again.
+    #[tokio::test]
+    async fn what_no_patience_would_change_is_told_at_once() -> anyhow::Result<()> {
+        let broker = testkit::broker().await;
+        let url = broker.url();
+        let words = ["--nats-url", url.as_str(), "--replicas", "3", "--patience", "1h"];
+        let args: Args = parsed(&words)?;
+        let ui = Ui::new(false, Color::Never);
+        let refusal = tokio::time::timeout(Duration::from_secs(30), Outcome::of(args, &ui)).await?.err();
+        let text = refusal.map(|error| format!("{error:#}")).unwrap_or_default();
+        assert!(text.contains("stream REQUESTS: ") && text.contains("replicas"), "{text}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn patience_ends() -> anyhow::Result<()> {
+        let args: Args = parsed(&["--nats-url", "nats://127.0.0.1:1", "--patience", "1s"])?;
+        let refusal = Outcome::of(args, &Ui::new(false, Color::Never)).await.err();
+        let text = refusal.map(|error| error.to_string()).unwrap_or_default();
+        assert!(text.starts_with("no broker answers at nats://127.0.0.1:1 (tried for 1 s)"), "{text}");
         Ok(())
     }
 

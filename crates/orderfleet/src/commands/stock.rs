@@ -6,11 +6,10 @@ use anyhow::Context as _;
 use clap::{Args as ClapArgs, Subcommand};
 use console::style;
 use serde_json::json;
-use uuid::Uuid;
 
-use super::{Context, addresses::Inventory, figures::grouped};
+use super::{Context, addresses::Inventory, figures::grouped, key, values};
 use crate::{
-    client::{StockClient, StockLevel, patiently},
+    client::{CallError, StockClient, StockLevel, patiently},
     ui::Ui,
 };
 
@@ -41,21 +40,35 @@ enum Action {
         /// Which.
         sku: String,
         /// How many pieces, those set aside for open orders included.
+        #[arg(allow_negative_numbers = true, value_parser = values::count::<u64>)]
         pieces: u64,
+
+        #[command(flatten)]
+        key: Key,
     },
     /// Put pieces on the shelf, or take some away.
     Add {
         /// Which.
         sku: String,
         /// How many pieces; negative to take away.
-        #[arg(allow_negative_numbers = true)]
+        #[arg(allow_negative_numbers = true, value_parser = values::difference)]
         pieces: i64,
+
+        #[command(flatten)]
+        key: Key,
     },
     /// Show one SKU, or all.
     Show {
         /// Which.
         sku: Option<String>,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+struct Key {
+    /// The idempotency key: the same key is the same change [default: a fresh one].
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
 }
 
 /// Does what was asked for.
@@ -68,13 +81,12 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
 }
 
 async fn act(action: Action, client: &StockClient, ui: &Ui) -> anyhow::Result<()> {
-    let key = fresh_key();
     match action {
-        Action::Set { sku, pieces } => {
-            tell(ui, &[patiently(PATIENCE, || client.set(&sku, pieces, Some(&key))).await?]);
+        Action::Set { sku, pieces, key } => {
+            tell(ui, &[change(key, async |key| client.set(&sku, pieces, Some(key)).await).await?]);
         }
-        Action::Add { sku, pieces } => {
-            tell(ui, &[patiently(PATIENCE, || client.adjust(&sku, pieces, Some(&key))).await?]);
+        Action::Add { sku, pieces, key } => {
+            tell(ui, &[change(key, async |key| client.adjust(&sku, pieces, Some(key)).await).await?]);
         }
         Action::Show { sku: Some(sku) } => {
             let level = patiently(PATIENCE, || client.get(&sku)).await?;
@@ -93,10 +105,14 @@ async fn act(action: Action, client: &StockClient, ui: &Ui) -> anyhow::Result<()
     Ok(())
 }
 
-/// Lets a repetition after a broken connection be recognised as one.
-fn fresh_key() -> String {
-    #[expect(clippy::disallowed_methods, reason = "each call of the program is an adjustment of its own")]
-    Uuid::new_v4().to_string()
+/// Changes what there is, once, however often it has to be asked for.
+async fn change(
+    key: Key,
+    call: impl AsyncFn(&str) -> Result<StockLevel, CallError>,
+) -> anyhow::Result<StockLevel> {
+    let key = key.key.unwrap_or_else(key::fresh);
+    let changed = patiently(PATIENCE, || call(&key)).await;
+    changed.map_err(|error| key::failed(error, ("the stock", "changed"), &key))
 }
 
 fn tell(ui: &Ui, levels: &[StockLevel]) {
@@ -136,8 +152,15 @@ mod tests {
         assert!(matches!(action(&["set", "A", "5"])?, Action::Set { pieces: 5, .. }));
         assert!(matches!(action(&["add", "A", "-5"])?, Action::Add { pieces: -5, .. }));
         assert!(matches!(action(&["show"])?, Action::Show { sku: None }));
-        for wrong in [&["set", "A"][..], &["set", "A", "-1"], &["set", "A", "few"], &["add", "A"], &[]] {
+        assert!(
+            matches!(action(&["add", "A", "1", "--key", "k"])?, Action::Add { key, .. } if key.key.as_deref() == Some("k"))
+        );
+        for wrong in [&["set", "A"][..], &["add", "A"], &[]] {
             assert!(action(wrong).is_err(), "{wrong:?}");
+        }
+        for few in ["-1", "few", "1.5"] {
+            let refusal = action(&["set", "A", few]).map_err(|error| error.to_string());
+            assert!(refusal.is_err_and(|text| text.contains("expected a whole number from 0")), "{few}");
         }
         Ok(())
     }

@@ -63,9 +63,10 @@ pub struct Args {
 /// Runs the fleet until the context's `stop`.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let ui = &context.ui;
+    let on_own_ports = args.ports == Ports::Auto;
     let fleet = Fleet::start(options(args, context)?).await?;
     ui.done();
-    report::addresses(ui, &fleet);
+    report::addresses(ui, &fleet, on_own_ports);
     let mut logs = Logs::from_now_on(&fleet.processes());
     let mut tick = tokio::time::interval(LOG_POLL);
     let closed = ui.closed();
@@ -123,7 +124,7 @@ fn options(args: Args, context: &Context) -> anyhow::Result<FleetOptions> {
     for (service, name, value) in args.env {
         options = options.env(&service, &name, &value);
     }
-    Ok(options.observe(report::observer(&context.ui)))
+    Ok(options.observe(report::observer(context)))
 }
 
 pub(super) fn replicas(text: &str) -> Result<(String, usize), String> {

@@ -37,7 +37,9 @@ pub enum FleetEvent {
 pub enum Phase {
     /// Compiling the binaries.
     Building,
-    /// Finding or downloading nats-server, and starting it.
+    /// Downloading nats-server, if there is none here.
+    Download,
+    /// Starting nats-server.
     Broker,
     /// Creating or comparing the streams.
     Topology,

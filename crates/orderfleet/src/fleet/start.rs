@@ -73,6 +73,10 @@ async fn prepare(options: &FleetOptions, plan: &Plan, dir: &OpenDir) -> anyhow::
         options.observer.phase(Phase::Building);
     }
     compile(&ours, options.build, &dir.log("cargo-build")).await?;
+    if nats_server::must_download().await {
+        options.observer.phase(Phase::Download);
+        nats_server::locate().await?;
+    }
     options.observer.phase(Phase::Broker);
     let store = options.broker_dir.clone().unwrap_or_else(|| dir.path().join("nats"));
     let broker = options.broker.clone().store_dir(store).port(plan.broker).lock(dir.lock());

@@ -40,13 +40,15 @@ impl Recorded {
             Ok((.., kind)) => unreadable(format!("its type is {kind}")),
             Err(error) => unreadable(error.to_string()),
         };
+        // What a copy from elsewhere says of a journal is not the journal's.
+        let said = |header| message.headers.get(header).filter(|_| stream.holds(&message.subject));
         Self {
             sequence: message.sequence,
             at: message.timestamp,
             id,
             cause,
-            epoch: message.headers.get(EPOCH).and_then(|epoch| epoch.parse().ok()),
-            reached: message.headers.get(POSITIONS).and_then(|positions| positions.parse().ok()).map(reached),
+            epoch: said(EPOCH).and_then(|epoch| epoch.parse().ok()),
+            reached: said(POSITIONS).and_then(|positions| positions.parse().ok()).map(reached),
             body: Self::hash_of(&message.payload),
             fact,
         }
@@ -255,5 +257,16 @@ mod tests {
             (told.subject.as_str(), told.error.as_str()),
             ("orders.confirmed", "its type is orders.cancel_refused")
         );
+    }
+
+    #[test]
+    fn a_copy_from_elsewhere_says_nothing_of_the_journal() {
+        for (subject, epoch) in [("orders.cancel_refused", Some(3)), ("dead_letters.audit-service", None)] {
+            let mut message = stored(subject);
+            message.headers.set(EPOCH, "3");
+            message.headers.set(POSITIONS, "REQUESTS=9");
+            let recorded = Recorded::of(&catalogue::ORDERS, &message);
+            assert_eq!((recorded.epoch, recorded.reached.is_some()), (epoch, epoch.is_some()), "{subject}");
+        }
     }
 }

@@ -32,6 +32,12 @@ fn copy(from: &Path, to: PathBuf) -> PathBuf {
     to
 }
 
+/// Makes a changed manifest one that is whole.
+fn sum_up(dir: &Path) {
+    let sum = sha256(&fs::read(dir.join("manifest.json")).unwrap());
+    fs::write(dir.join("manifest.sha256"), format!("{sum}  manifest.json\n")).unwrap();
+}
+
 fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(path).unwrap();
     change(&mut bytes);
@@ -44,7 +50,7 @@ async fn a_damaged_backup_is_refused_and_nothing_is_restored() {
     let parent = tempfile::tempdir().unwrap();
     let whole = backup(&from, parent.path()).await;
     type Damage = fn(&Path);
-    let damages: [(&str, Damage, &str); 6] = [
+    let damages: [(&str, Damage, &str); 8] = [
         (
             "flipped",
             |dir| change(&dir.join("ORDERS.snapshot"), |bytes| bytes[100] ^= 1),
@@ -73,9 +79,23 @@ async fn a_damaged_backup_is_refused_and_nothing_is_restored() {
                 let text =
                     fs::read_to_string(&path).unwrap().replace("ORDERS.snapshot", "../ORDERS.snapshot");
                 fs::write(path, text).unwrap();
+                sum_up(dir);
             },
             "is no file of a backup",
         ),
+        (
+            // Refunds that were never made would count as made.
+            "skipping",
+            |dir| {
+                let path = dir.join("manifest.json");
+                let text = fs::read_to_string(&path).unwrap();
+                let skipping = text.replace("\"payment-refund\": 0", "\"payment-refund\": 9");
+                assert_ne!(text, skipping);
+                fs::write(path, skipping).unwrap();
+            },
+            "manifest.json is damaged: its SHA-256 is ",
+        ),
+        ("unsummed", |dir| fs::remove_file(dir.join("manifest.sha256")).unwrap(), "manifest.sha256"),
     ];
     for (name, damage, words) in damages {
         let dir = copy(&whole, parent.path().join(name));
@@ -99,6 +119,7 @@ async fn a_restore_that_fails_on_its_way_is_taken_back() {
     let manifest = dir.join("manifest.json");
     let text = fs::read_to_string(&manifest).unwrap().replace(&sha256(&saved), &sha256(&nonsense));
     fs::write(&manifest, text).unwrap();
+    sum_up(&dir);
     let refusal = run(&to.url(), "restore", &dir, &[]).await;
     assert!(refusal.stderr.contains("cannot restore the stream NOTIFICATIONS"), "{}", refusal.stderr);
     refusal.failed("nothing was restored");

@@ -25,7 +25,7 @@ const ORDERS: u64 = 900;
 const SETTLE: Duration = Duration::from_secs(120);
 /// Enough of everything, and nobody cancels: else two histories from the same past may differ in what they come to,
 /// while the gateway's books keep what the lost one came to.
-const MIX: Mix = Mix {
+pub(crate) const MIX: Mix = Mix {
     scarce: 0,
     unknown: 5,
     declined: 30,
@@ -36,14 +36,14 @@ const MIX: Mix = Mix {
     hot: 0,
 };
 
-fn options(home: &Path) -> FleetOptions {
+pub(crate) fn options(home: &Path) -> FleetOptions {
     FleetOptions {
         data_dir: DataDir::Kept { path: home.to_owned(), fresh: false },
         ..FleetOptions::temporary()
     }
 }
 
-async fn load(fleet: &Fleet, plan: Plan) -> Load {
+pub(crate) async fn load(fleet: &Fleet, plan: Plan) -> Load {
     let stock = StockClient::new(&fleet.url("inventory-service").unwrap()).unwrap();
     for (sku, pieces) in plan.stock() {
         stock.set(sku, pieces, Some(&plan.run)).await.unwrap();
@@ -53,7 +53,7 @@ async fn load(fleet: &Fleet, plan: Plan) -> Load {
     Load::start(plan, vec![orders], Options { follow: false, ..Options::default() })
 }
 
-async fn verify(fleet: &Fleet) -> Report {
+pub(crate) async fn verify(fleet: &Fleet) -> Report {
     let expected = Expectations { complete: true, ..Expectations::default() };
     let options = verify::Options { wait: SETTLE };
     verify::run(&Target::of(fleet).unwrap(), &expected, &options, |_| {}).await.unwrap()
@@ -73,7 +73,7 @@ fn http() -> reqwest::Client {
 }
 
 /// The machine with the broker burns down, and so do the databases. The gateway is another company's.
-fn disaster(home: &TempDir) {
+pub(crate) fn disaster(home: &TempDir) {
     fs::remove_dir_all(home.path().join("nats")).unwrap();
     for entry in fs::read_dir(home.path()).unwrap() {
         let path = entry.unwrap().path();

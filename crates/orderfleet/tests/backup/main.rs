@@ -3,5 +3,6 @@
 
 mod damaged;
 mod fleet;
+mod half;
 mod operator;
 mod round_trip;

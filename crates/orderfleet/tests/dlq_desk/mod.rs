@@ -111,6 +111,13 @@ impl Desk {
         Self::finished(self.start(words)).await
     }
 
+    /// Runs `dlq` where no variable says who is logged in.
+    pub(crate) async fn unnamed(&self, words: &[&str]) -> Said {
+        let mut command = self.command(words);
+        let child = command.arg("--json").env_remove("USER").env_remove("LOGNAME").spawn().unwrap();
+        Self::finished(child).await
+    }
+
     /// Runs `dlq` for people.
     pub(crate) async fn for_people(&self, words: &[&str]) -> Said {
         let output = self.command(words).spawn().unwrap().wait_with_output().await.unwrap();

@@ -8,7 +8,7 @@ use messaging::{
     permissions::{OPERATOR, SETUP},
 };
 use orderfleet::{
-    client::{OrderBody, OrderClient, OrderLine, OrderStatus, StockClient},
+    client::{OrderBody, OrderClient, OrderLine, OrderStatus, StockClient, patiently},
     fleet::{Fleet, FleetOptions},
 };
 use serde_json::Value;
@@ -19,7 +19,7 @@ use crate::rig::{SERVICES, broker, command, connect, password, refusals};
 
 const SOON: Duration = Duration::from_secs(60);
 
-fn options() -> FleetOptions {
+pub(crate) fn options() -> FleetOptions {
     let mut options = FleetOptions::temporary()
         .replicas("order-service", 2)
         .replicas("inventory-service", 2)
@@ -59,7 +59,8 @@ impl Shop {
             payment_method: "tok_visa".to_owned(),
         };
         let placed = orders.place(&body, None, None).await.unwrap();
-        let order = orders.get_settled(placed.order_id, SOON).await.unwrap();
+        // A read model that is behind says so, and is asked again.
+        let order = patiently(SOON, || orders.get_settled(placed.order_id, SOON)).await.unwrap();
         assert_eq!(order.status, OrderStatus::Confirmed);
     }
 

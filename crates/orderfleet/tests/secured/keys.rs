@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use messaging::{
     jetstream::{ConnectOptions, Credentials, JetStream, Security, Trouble},
     log::Log,
-    permissions::{OPERATOR, SETUP},
+    permissions::{OPERATOR, RESTORE, SETUP},
     topology::{self, TopologyOptions},
 };
 use nats_server::{Builder, NatsServer};
@@ -45,6 +45,7 @@ async fn works_with_keys(broker: Builder, keys: &Path) {
     let operator = connect(&broker.url(), OPERATOR, file(OPERATOR)).await;
     until_connected(&operator).await;
     assert_eq!(operator.extent("ORDERS").await.unwrap().last, 0);
+    until_connected(&connect(&broker.url(), RESTORE, file(RESTORE)).await).await;
 
     let stranger = keys.join("stranger.nk");
     std::fs::write(&stranger, KeyPair::new_user().seed().unwrap()).unwrap();
@@ -62,10 +63,10 @@ async fn keys_that_were_made_here_open_the_broker() {
     assert_eq!(said.code, Some(0), "{}", said.errors);
     assert!(said.objects.iter().all(|object| !object.to_string().contains("\"SU")), "no seed is printed");
 
-    let known = NatsServer::builder().config_extra(accounts(&["--keys", directory]).await);
+    let known = NatsServer::builder().config_extra(accounts(&["--keys", directory, "--restore"]).await);
     works_with_keys(known, &keys).await;
     let public = std::fs::read_to_string(keys.join("public.env")).unwrap();
-    let named = NatsServer::builder().config_extra(accounts(&["--auth", "nkey"]).await);
+    let named = NatsServer::builder().config_extra(accounts(&["--auth", "nkey", "--restore"]).await);
     let named = public
         .lines()
         .filter_map(|line| line.split_once('='))

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 mod backup;
+mod copies;
 mod deeds;
 mod files;
 mod fleet;

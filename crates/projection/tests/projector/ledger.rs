@@ -115,7 +115,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(store: &Store, streams: &MemoryStreams, switches: &Switches) -> Self {
-        let config = ProjectorConfig { batch: 100, linger: Duration::from_millis(1) };
+        let config = ProjectorConfig { batch: 100, linger: 1, at_most: Duration::from_millis(1) };
         let metrics = Metrics::register(&Registry::new()).unwrap();
         let (projector, handle) =
             Projector::new(store.clone(), streams.clone(), Ledger(switches.clone()), config, &metrics);

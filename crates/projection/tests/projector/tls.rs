@@ -1,7 +1,7 @@
 //! A PostgreSQL server that is reached over TLS and proves who it is; played by a few lines, which know the first
 //! messages of its protocol and then say that they have no such database.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use projection::Store;
 use testkit::certificates::{Authority, Identity};
@@ -10,34 +10,15 @@ use tokio::{
     net::TcpListener,
     task::JoinSet,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig, crypto,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    },
-};
 
 /// What a client asks first that wants TLS: a message of eight bytes with this code.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// A fatal error, as the server says it.
 const REFUSAL: &[u8] = b"SFATAL\0C3D000\0Mno such database behind this TLS\0\0";
 
-fn acceptor(identity: &Identity) -> TlsAcceptor {
-    let certificate = CertificateDer::from_pem_file(&identity.certificate).unwrap();
-    let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
-}
-
 /// Serves until it is dropped; gives the port.
 async fn server(identity: &Identity) -> (u16, JoinSet<()>) {
-    let acceptor = acceptor(identity);
+    let acceptor = identity.acceptor();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut serving = JoinSet::new();

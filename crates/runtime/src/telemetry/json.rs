@@ -189,7 +189,8 @@ mod tests {
         let sink = Sink::default();
         let writer = sink.clone();
         let (clock, _) = Clock::manual(UNIX_EPOCH + Duration::from_micros(1_700_000_000_000_042));
-        let (provider, _) = traces::provider("probe-service", "0.0.0", &TraceConfig::default());
+        let (provider, _) =
+            traces::provider("probe-service", "0.0.0", &TraceConfig::default(), Clock::system());
         let json = JsonLayer::new("probe-service", clock, move || writer.clone());
         let filter = with_all_spans(EnvFilter::builder().parse(filter).unwrap());
         let subscriber =

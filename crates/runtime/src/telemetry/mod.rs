@@ -2,6 +2,7 @@
 
 mod exporter;
 mod fields;
+mod ids;
 mod json;
 mod panics;
 mod propagation;
@@ -45,7 +46,7 @@ impl Telemetry {
         config: &ProcessConfig,
         clock: Clock,
     ) -> Result<Telemetry, ConfigError> {
-        let (provider, doubt) = traces::provider(name, version, &config.traces);
+        let (provider, doubt) = traces::provider(name, version, &config.traces, clock.clone());
         let traces = traces::layer(provider.tracer(name));
         let filter = EnvFilter::builder()
             .parse(&config.log_level)

@@ -9,8 +9,8 @@ use tracing::{Subscriber, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{Layer, filter::Filtered, registry::LookupSpan};
 
-use super::{exporter, sampler};
-use crate::config::TraceConfig;
+use super::{exporter, ids::TimedIds, sampler};
+use crate::{clock::Clock, config::TraceConfig};
 
 /// The layer that turns spans into OpenTelemetry spans.
 pub(crate) type TraceLayer<S> = Filtered<OpenTelemetryLayer<S, SdkTracer>, LevelFilter, S>;
@@ -33,11 +33,13 @@ pub(crate) fn layer<S>(tracer: SdkTracer) -> TraceLayer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // Source locations and thread names cost allocations per span and tell an operator nothing.
+    // Source locations and thread names cost allocations per span and tell an operator nothing; how long a span was
+    // not worked on costs a look at the clock at every poll.
     OpenTelemetryLayer::new(tracer)
         .with_location(false)
         .with_threads(false)
         .with_target(false)
+        .with_tracked_inactivity(false)
         .with_filter(LevelFilter::INFO)
 }
 
@@ -47,8 +49,10 @@ pub(crate) fn provider(
     name: &'static str,
     version: &'static str,
     config: &TraceConfig,
+    clock: Clock,
 ) -> (SdkTracerProvider, Option<String>) {
-    let builder = SdkTracerProvider::builder().with_resource(resource(name, version));
+    let ids = TimedIds::new(clock);
+    let builder = SdkTracerProvider::builder().with_resource(resource(name, version)).with_id_generator(ids);
     let traces_url = match destination(config) {
         Destination::Nowhere => return (ids_only(builder), None),
         Destination::Unusable { reason } => return (ids_only(builder), Some(reason)),
@@ -136,7 +140,7 @@ mod tests {
 
     #[test]
     fn spans_have_ids_when_nothing_is_exported() {
-        let (provider, doubt) = provider("probe", "0.0.0", &TraceConfig::default());
+        let (provider, doubt) = provider("probe", "0.0.0", &TraceConfig::default(), Clock::system());
         let span = provider.tracer("probe").start("work");
         assert_eq!(doubt, None);
         assert!(span.span_context().is_valid());
@@ -147,7 +151,7 @@ mod tests {
     fn impossible_settings_are_a_doubt_and_not_a_failure() {
         let sampler = TraceConfig { traces_sampler: "sometimes".into(), ..config("http://127.0.0.1:9", "") };
         for settings in [config("http://not a host", ""), sampler] {
-            let (provider, doubt) = provider("probe", "0.0.0", &settings);
+            let (provider, doubt) = provider("probe", "0.0.0", &settings, Clock::system());
             assert!(doubt.is_some());
             assert!(provider.tracer("probe").start("work").span_context().is_valid());
         }

@@ -77,7 +77,7 @@ mod tests {
         let (registry, source) = (Registry::new(), testing::MemoryStreams::default());
         let audit = AuditTrail::new(Clock::system(), Metrics::register(&registry).unwrap());
         let metrics = projection::Metrics::register(&registry).unwrap();
-        let config = ProjectorConfig::default();
+        let config = ProjectorConfig::THRIFTY;
         let (_, handle) = Projector::new(store.clone(), source.clone(), audit, config, &metrics);
         let trail = Trail::new(store);
         Arc::new(Api::new(trail.clone(), Auditor::new(trail, source), handle))

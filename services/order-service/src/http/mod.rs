@@ -25,6 +25,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     domain::Windows,
+    look_ups::LookUps,
     metrics::Metrics,
     read_model::{Order, ReadModel},
     reflection::{Behind, Reflection},
@@ -42,6 +43,7 @@ pub(crate) struct Api {
     pub(crate) log: JetStream,
     pub(crate) requests: Requests,
     pub(crate) orders: ReadModel,
+    pub(crate) look_ups: LookUps,
     pub(crate) reflection: Reflection,
     pub(crate) waiters: Waiters,
     pub(crate) stuck: Stuck,
@@ -71,7 +73,7 @@ impl Api {
 
     /// An order, if the read model has it.
     async fn look_up(&self, order_id: OrderId) -> Result<Option<Order>, Problem> {
-        self.orders.find(order_id).await.map_err(|error| problems::database(&error))
+        self.look_ups.find(order_id).await.map_err(|error| problems::database(&error))
     }
 
     /// An order as of everything that was accepted before the call: a 404 is final.

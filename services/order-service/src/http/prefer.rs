@@ -37,7 +37,7 @@ impl Wait {
 /// The wish to wait, if there is one. Other preferences are not known here and do no harm.
 pub(super) fn read(headers: &HeaderMap) -> Result<Option<Wait>, Problem> {
     let refusal =
-        || Problem::invalid_header(NAME, "must be `wait=N` with N a whole number of seconds from 1 to 30");
+        || Problem::invalid_header(NAME, "must be `wait=N` with N a whole number of seconds; 30 is the most");
     for value in headers.get_all(NAME) {
         for preference in value.to_str().map_err(|_| refusal())?.split(',') {
             let (name, value) = preference.split_once('=').unwrap_or((preference, ""));

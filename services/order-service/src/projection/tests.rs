@@ -1,5 +1,7 @@
 //! The read model on every database: the same rows whichever stream was read first, and nobody left waiting.
 
+mod look_ups;
+
 use std::{borrow::Cow, time::Duration};
 
 use events::{
@@ -56,7 +58,7 @@ impl Rig {
         let metrics = Metrics::register(&registry).unwrap();
         let projection = OrdersProjection::new(waiters.clone(), reflects, metrics);
         let own = projection::Metrics::register(&registry).unwrap();
-        let config = ProjectorConfig::default();
+        let config = ProjectorConfig::PROMPT;
         let (projector, handle) = Projector::new(store.clone(), streams.clone(), projection, config, &own);
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
@@ -281,6 +283,12 @@ async fn those_who_wait_are_woken_and_told_how_far_the_requests_are_reflected() 
     let mut reflected = rig.reflected.clone();
     tokio::time::timeout(SOON, reflected.wait_for(|reflected| *reflected == 12)).await.unwrap().unwrap();
     assert_eq!(rig.orders.reflected(REQUESTS.name).await.unwrap(), 12);
+
+    // A copy of what somebody else has written tells nothing of the journal.
+    let mut forged = Headers::new();
+    forged.set(POSITIONS, "REQUESTS=1000");
+    rig.push_raw(ORDERS.name, "dead_letters.audit-service", b"{}".to_vec(), forged).await;
+    assert_eq!((*reflected.borrow(), rig.orders.reflected(REQUESTS.name).await.unwrap()), (12, 12));
 
     // What is settled is known to the database too, for those whom another process has to wake.
     assert_eq!(rig.orders.settled(&[order(1), order(2)]).await.unwrap(), [order(1)]);

@@ -1,6 +1,6 @@
 //! A gateway that is reached over TLS, and proves who it is.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use gateway_sim::{Options, TestGateway, spawn_for_tests};
 use payment_service::gateway::{ChargeOutcome, ChargeRequest, Gateway, GatewayError, HttpGateway};
@@ -9,13 +9,6 @@ use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::JoinSet,
-};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig, crypto,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    },
 };
 use uuid::Uuid;
 
@@ -34,7 +27,7 @@ impl Secured {
         let behind: SocketAddr = gateway.base_url().strip_prefix("http://").unwrap().parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let acceptor = acceptor(identity);
+        let acceptor = identity.acceptor();
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut calls = JoinSet::new();
@@ -62,18 +55,6 @@ impl Secured {
         };
         client.charge(&request).await
     }
-}
-
-fn acceptor(identity: &Identity) -> TlsAcceptor {
-    let certificate = CertificateDer::from_pem_file(&identity.certificate).unwrap();
-    let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
 }
 
 #[tokio::test]

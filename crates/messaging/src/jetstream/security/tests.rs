@@ -65,6 +65,8 @@ fn certificates_are_checked_with_their_keys() {
     let authority = Authority::new();
     let Identity { certificate, key } = authority.vouch_for("client");
     let other = authority.vouch_for("other").key;
+    let dir = tempfile::tempdir().unwrap();
+    let garbled = file(&dir, "garbled", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     let check = |authorities: &Path, certificate: &Path, key: &Path| {
         let certificate = Some((certificate.to_owned(), key.to_owned()));
         let tls = Tls { authorities: Some(authorities.to_owned()), certificate, first: false };
@@ -73,6 +75,7 @@ fn certificates_are_checked_with_their_keys() {
     assert_eq!(check(&authority.file(), &certificate, &key), Ok(()));
     assert_eq!(check(&key, &certificate, &key), Err(Part::Authorities));
     assert_eq!(check(&authority.file(), &key, &key), Err(Part::Certificate));
+    assert_eq!(check(&authority.file(), &garbled, &key), Err(Part::Certificate), "it is no fault of the key");
     assert_eq!(check(&authority.file(), &certificate, &certificate), Err(Part::CertificateKey));
     assert_eq!(check(&authority.file(), &certificate, &other), Err(Part::CertificateKey));
 }

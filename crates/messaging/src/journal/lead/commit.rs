@@ -83,12 +83,14 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
         #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
         metrics.commit.size.with_label_values(&[journal]).observe(messages.len() as f64);
-        let count = messages.len();
+        let (count, now) = (messages.len(), Instant::now());
+        // What is decided counts and not what is read: much of that leads to nothing.
+        self.journal.config.linger.note(count, now);
         let commit = async move { fence::commit(&log, journal, messages, after, &metrics).await };
         self.under_way = Some(UnderWay {
             commit: Box::pin(commit),
             messages: count,
-            started: Instant::now(),
+            started: now,
             positions: self.folded.positions.clone(),
             answers: pending.answers,
             _spans: pending.spans,
@@ -98,13 +100,10 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
     pub(super) fn settle(&mut self, sequence: u64) {
         self.committed = sequence;
         if let Some(done) = self.under_way.take() {
-            let seconds = done.started.elapsed().as_secs_f64();
-            self.journal
-                .metrics
-                .commit
-                .seconds
-                .with_label_values(&[self.journal.config.stream])
-                .observe(seconds);
+            let took = done.started.elapsed();
+            self.journal.config.linger.committed(took);
+            let seconds = &self.journal.metrics.commit.seconds;
+            seconds.with_label_values(&[self.journal.config.stream]).observe(took.as_secs_f64());
             self.positions = done.positions;
             done.answers.into_iter().for_each(|answer| answer());
         }

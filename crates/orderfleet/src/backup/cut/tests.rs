@@ -168,3 +168,15 @@ fn a_cause_that_was_not_looked_at_is_asked_for() {
     let cut = seen.cut(&lasts(&[("ORDERS", 1), ("REQUESTS", 1)]));
     assert_eq!(cut, Err(TooFew("REQUESTS".to_owned())));
 }
+
+/// Somebody had it copied into the journal: it belongs to no commit, and has read nothing.
+#[test]
+fn a_copy_from_elsewhere_needs_nothing_of_the_journals() {
+    for positions in [None, Some("REQUESTS=1000")] {
+        let mut copy = committed(event("ORDERS", "orders.created", 2, Uuid::nil()), positions);
+        copy.subject = "dead_letters.audit-service".to_owned();
+        let seen = arrivals(&[("ORDERS", order(1, Some("REQUESTS=0"))), ("ORDERS", copy)]);
+        let from = lasts(&[("ORDERS", 2), ("REQUESTS", 0)]);
+        assert_eq!(seen.cut(&from), Ok(from), "{positions:?}");
+    }
+}

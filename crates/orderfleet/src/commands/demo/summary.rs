@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::{
     callers,
-    figures::{amount, grouped, millis},
+    figures::{amount, counted, grouped, millis},
 };
 use crate::{client::TimelineEvent, load::Results, ui::Ui, verify::Report};
 
@@ -35,11 +35,11 @@ fn outcomes(ui: &Ui, results: &Results, report: &Report) {
     let summary = &report.summary;
     let (captured, refunded) = (money(&summary.captured), money(&summary.refunded));
     ui.say(format_args!(
-        "\n  taken {captured}, given back {refunded}, {} messages sent",
-        summary.notifications
+        "\n  taken {captured}, given back {refunded}, {} sent",
+        counted(summary.notifications, "messages")
     ));
     if results.retries > 0 {
-        ui.say(format_args!("  {} requests had to be repeated", results.retries));
+        ui.say(format_args!("  {} had to be repeated", counted(results.retries, "requests")));
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Args {
     consent: Consent,
 
     /// Why they need not be handled, for the audit trail.
-    #[arg(long, value_name = "TEXT", required = true, value_parser = words::reason)]
+    #[arg(long, value_name = "TEXT", required = true, value_parser = words::text)]
     reason: String,
 
     /// Those, too, that were put back before.
@@ -31,7 +31,7 @@ pub(super) struct Args {
 /// Writes the letters off.
 pub(super) async fn run(args: Args, broker: &ReachArgs, context: &Context) -> anyhow::Result<ExitCode> {
     args.selection.must_say_which()?;
-    let (ui, operator) = (&context.ui, args.consent.operator()?);
+    let (ui, operator) = (&context.ui, args.consent.operator());
     let mut desk = context.unless_stopped(Desk::open(broker, ui)).await?;
     args.selection.must_exist(&desk.book)?;
     let wanted = |state| state == State::Open || args.again && state == State::Redriven;

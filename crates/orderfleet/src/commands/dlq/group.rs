@@ -53,7 +53,7 @@ pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Resu
         ui.say(style(format!("        {service}; the oldest is {example}, {age} old")).dim());
     }
     if groups.is_empty() {
-        ui.note("there are no such dead letters");
+        ui.note(args.view.none());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args as ClapArgs;
 use service::ReachArgs;
 
-use super::{desk::Desk, view::View, words};
+use super::{super::values, desk::Desk, view::View, words};
 use crate::ui::Ui;
 
 /// Arguments of `dlq list`.
@@ -15,7 +15,7 @@ pub(super) struct Args {
     view: View,
 
     /// At most so many.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::count::<usize>)]
     limit: Option<usize>,
 }
 
@@ -33,7 +33,7 @@ pub(super) async fn run(args: Args, broker: &ReachArgs, ui: &Ui) -> anyhow::Resu
     }
     match entries.len().checked_sub(limit) {
         Some(more @ 1..) => ui.note(format_args!("and {more} more")),
-        _ if entries.is_empty() => ui.note("there are no such dead letters"),
+        _ if entries.is_empty() => ui.note(args.view.none()),
         _ => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -74,11 +74,7 @@ pub(super) struct Args {
 /// Puts the messages back.
 pub(super) async fn run(args: Args, broker: &ReachArgs, context: &Context) -> anyhow::Result<ExitCode> {
     args.selection.must_say_which()?;
-    // Whoever only looks leaves nothing in the audit trail.
-    let operator = match args.consent.operator() {
-        Err(_unnamed) if args.dry_run => "OPERATOR".to_owned(),
-        operator => operator?,
-    };
+    let operator = args.consent.operator();
     let mut desk = context.unless_stopped(Desk::open(broker, &context.ui)).await?;
     if !args.dry_run {
         context.unless_stopped(send::tell_what_was_left_untold(&desk)).await?;

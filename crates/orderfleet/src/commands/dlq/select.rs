@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use events::{OrderId, Timestamp};
 use messaging::dead_letter::{Entry, LetterBook, Place, State};
 
-use super::{Misuse, desk::Filed};
+use super::{super::values, Misuse, desk::Filed};
 use crate::ui::Ui;
 
 /// Which letters are meant: those that meet every condition.
@@ -31,7 +31,7 @@ pub(super) struct Selection {
     consumer: Option<String>,
 
     /// Those that concern this order.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = values::order_id)]
     order: Option<OrderId>,
 
     /// Those parked since then: an instant (RFC 3339), or how long ago (90m, 2h, 1d).
@@ -57,19 +57,20 @@ pub(super) enum Id {
 }
 
 impl Selection {
+    /// Whether there is no condition at all.
+    pub(super) fn is_anything(&self) -> bool {
+        let Self { ids, cause, service, consumer, order, since, until, all: _ } = self;
+        ids.is_empty()
+            && order.is_none()
+            && [cause, service, consumer].iter().all(|text| text.is_none())
+            && [since, until].iter().all(|time| time.is_none())
+    }
+
     /// Says what is missing where everything would be too much.
     pub(super) fn must_say_which(&self) -> Result<(), Misuse> {
-        let Self { ids, cause, service, consumer, order, since, until, all } = self;
-        let texts = [cause, service, consumer];
-        let times = [since, until];
-        let said = *all
-            || !ids.is_empty()
-            || order.is_some()
-            || texts.iter().any(|text| text.is_some())
-            || times.iter().any(|time| time.is_some());
         let teach = "say which letters are meant: --id 17, or --cause, --service, --consumer, --order, --since, \
                      --until, or --all for every open one; `cargo fleet dlq list` shows them";
-        if said { Ok(()) } else { Err(Misuse(teach.to_owned())) }
+        if self.all || !self.is_anything() { Ok(()) } else { Err(Misuse(teach.to_owned())) }
     }
 
     /// The letters meant, oldest first, of those in a state that `wanted` accepts.
@@ -160,12 +161,8 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse() {
         return Ok(instant);
     }
-    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let ago = units.iter().find_map(|(unit, seconds)| {
-        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-        number.checked_mul(*seconds)
-    });
-    let ago = ago.map(Duration::from_secs).and_then(|ago| i64::try_from(ago.as_micros()).ok());
+    let ago = values::measured(text, &values::TIMES).map(Duration::from_secs);
+    let ago = ago.and_then(|ago| i64::try_from(ago.as_micros()).ok());
     let ago = ago.ok_or("neither an instant like 2026-01-31T12:00:00Z nor a time like 90m, 2h, 1d")?;
     Ok(Timestamp(super::words::now().0.saturating_sub(ago)))
 }

@@ -107,10 +107,12 @@ pub(super) fn is_journal(consumer: &str) -> bool {
 /// The position in REDRIVE that a journal's last commit tells.
 async fn position(js: &JetStream, journal: &str) -> anyhow::Result<u64> {
     let extent = broker::extent(js, journal).await?;
+    let is_own = |subject: &str| STREAMS.iter().any(|def| def.name == journal && def.holds(subject));
     // It stands on the last message of each commit; foreign messages may stand behind it.
     for sequence in (extent.first..=extent.last).rev().take(2 * MAX_BATCH) {
         let message = js.get(journal, sequence).await?;
-        let positions = message.as_ref().and_then(|message| message.headers.get(POSITIONS));
+        let own = message.as_ref().filter(|message| is_own(&message.subject));
+        let positions = own.and_then(|message| message.headers.get(POSITIONS));
         if let Some(positions) = positions.and_then(|text| text.parse::<Positions>().ok()) {
             return Ok(positions.get(REDRIVE));
         }

@@ -40,6 +40,17 @@ impl View {
         self.selection.must_be_possible(book)?;
         Ok(self.selection.of(book, |state| self.state.accepts(state)))
     }
+
+    /// What is to be said when there are none.
+    pub(super) fn none(&self) -> &'static str {
+        match (self.selection.is_anything(), self.state) {
+            (false, _) => "no dead letter fits",
+            (true, Wanted::Open) => "no dead letter is open: whatever was given up is seen to",
+            (true, Wanted::Redriven) => "no dead letter was put back",
+            (true, Wanted::Discarded) => "no dead letter was discarded",
+            (true, Wanted::Any) => "there is no dead letter",
+        }
+    }
 }
 
 impl Wanted {

@@ -7,7 +7,7 @@ use events::Timestamp;
 use messaging::dead_letter::{Entry, State};
 use serde_json::{Value, json};
 
-use super::desk::Filed;
+use super::{super::figures::counted, desk::Filed};
 
 /// Longest error shown in a line; `show` has all of it.
 const MAX_ERROR: usize = 80;
@@ -80,14 +80,14 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A reason that says something.
-pub(super) fn reason(text: &str) -> Result<String, String> {
+/// A text that says something.
+pub(super) fn text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("it says nothing".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// `1 letter`, `2 letters`.
 pub(super) fn letters(count: usize) -> String {
-    format!("{count} letter{}", if count == 1 { "" } else { "s" })
+    counted(count as u64, "letters")
 }
 
 /// Why nothing is done: letters that were seen to are meant only if they are asked for.
@@ -100,9 +100,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_says_something() {
-        assert_eq!(reason("sent by a load test").as_deref(), Ok("sent by a load test"));
-        assert!(reason("").is_err() && reason(" \t").is_err());
+    fn a_text_says_something() {
+        assert_eq!(text("sent by a load test").as_deref(), Ok("sent by a load test"));
+        assert!(text("").is_err() && text(" \t").is_err());
     }
 
     #[test]

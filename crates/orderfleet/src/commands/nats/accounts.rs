@@ -36,8 +36,8 @@ impl Proof<'_> {
             Self::Key => ("NKEY", ""),
             Self::Known(_) => return String::new(),
         };
-        let users = users().into_iter().chain(restoring.then_some(RESTORE));
-        let names: String = users.map(|user| format!("#   {}\n", variable(user, suffix))).collect();
+        let names: String =
+            users(restoring).iter().map(|user| format!("#   {}\n", variable(user, suffix))).collect();
         format!("#\n# The server must find these in its environment:\n{names}{form}")
     }
 
@@ -50,9 +50,10 @@ impl Proof<'_> {
     }
 }
 
-/// Every user, in the order of the file.
-pub(super) fn users() -> Vec<&'static str> {
-    identities().iter().map(|identity| identity.name).chain([SYSTEM]).collect()
+/// Every user, in the order of the file; `restoring` counts the one in who is let in for a restore.
+pub(super) fn users(restoring: bool) -> Vec<&'static str> {
+    let always = identities().into_iter().map(|identity| identity.name).chain([SYSTEM]);
+    always.chain(restoring.then_some(RESTORE)).collect()
 }
 
 /// `ORDER_SERVICE_PASSWORD` is the variable of the password of `order-service`.

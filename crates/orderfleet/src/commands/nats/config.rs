@@ -23,7 +23,7 @@ pub(super) struct Args {
     keys: Option<PathBuf>,
 
     /// Let in the user `restore` as well, who may do anything to the fleet's streams; for a restore, and not longer.
-    #[arg(long, conflicts_with = "keys")]
+    #[arg(long)]
     restore: bool,
 }
 
@@ -39,7 +39,7 @@ enum Auth {
 /// Prints the configuration.
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
     let text = match (&args.keys, args.auth) {
-        (Some(dir), _) => accounts::render(Proof::Known(&keys::public(dir)?), args.restore),
+        (Some(dir), _) => accounts::render(Proof::Known(&keys::public(dir, args.restore)?), args.restore),
         (None, Auth::Password) => accounts::render(Proof::Password, args.restore),
         (None, Auth::Nkey) => accounts::render(Proof::Key, args.restore),
     };

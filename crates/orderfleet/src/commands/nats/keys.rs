@@ -30,7 +30,7 @@ pub(super) struct Args {
 /// Makes the keys, or none at all.
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
     let dir = &args.dir;
-    let made: Vec<_> = users().into_iter().map(|user| (user, UserKey::generate())).collect();
+    let made: Vec<_> = users(true).into_iter().map(|user| (user, UserKey::generate())).collect();
     let files = made.iter().map(|(user, _)| seed_file(dir, user)).chain([dir.join(PUBLIC)]);
     for file in files {
         ensure!(
@@ -56,8 +56,8 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The public key of each user, from the directory that [`run`] has made.
-pub(super) fn public(dir: &Path) -> anyhow::Result<BTreeMap<&'static str, String>> {
+/// The public key of each user, from the directory that [`run`] has made; `restoring` needs one more.
+pub(super) fn public(dir: &Path, restoring: bool) -> anyhow::Result<BTreeMap<&'static str, String>> {
     let path = dir.join(PUBLIC);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let known: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
@@ -66,7 +66,7 @@ pub(super) fn public(dir: &Path) -> anyhow::Result<BTreeMap<&'static str, String
         let key = known.get(name.as_str()).with_context(|| format!("{} has no {name}", path.display()))?;
         Ok((user, (*key).to_owned()))
     };
-    users().into_iter().map(key_of).collect()
+    users(restoring).into_iter().map(key_of).collect()
 }
 
 fn seed_file(dir: &Path, user: &str) -> PathBuf {
@@ -92,8 +92,8 @@ mod tests {
         let args = Args { dir: dir.path().join("keys") };
         let ui = Ui::new(false, Color::Never);
         run(&args, &ui)?;
-        let first = public(&args.dir)?;
-        assert_eq!(first.len(), users().len());
+        let first = public(&args.dir, true)?;
+        assert_eq!(first.len(), users(true).len());
         for (user, key) in &first {
             assert!(key.starts_with('U') && key.len() == 56, "{user} {key}");
             let seed = seed_file(&args.dir, user);
@@ -102,16 +102,26 @@ mod tests {
         }
         let refusal = run(&args, &ui).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(refusal.contains("never overwritten"), "{refusal}");
-        assert_eq!(public(&args.dir)?, first, "nothing was changed");
+        assert_eq!(public(&args.dir, true)?, first, "nothing was changed");
         Ok(())
     }
 
     #[test]
     fn a_directory_with_too_few_keys_is_refused() -> anyhow::Result<()> {
         let dir = tempfile::tempdir()?;
-        fs::write(dir.path().join(PUBLIC), "ORDER_SERVICE_NKEY=UABC\n")?;
-        let refusal = public(dir.path()).err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(refusal.contains("has no INVENTORY_SERVICE_NKEY"), "{refusal}");
+        let refusal = |restoring| public(dir.path(), restoring).err().map(|error| error.to_string());
+        let write = |names: &[&str]| {
+            let lines: String =
+                names.iter().map(|name| format!("{}=UABC\n", variable(name, "NKEY"))).collect();
+            fs::write(dir.path().join(PUBLIC), lines)
+        };
+        write(&["order-service"])?;
+        let first = refusal(false).unwrap_or_default();
+        assert!(first.contains("has no INVENTORY_SERVICE_NKEY"), "{first}");
+        // Whoever restores is let in for that alone, and may be added later.
+        write(&users(false))?;
+        let last = refusal(true).unwrap_or_default();
+        assert!(refusal(false).is_none() && last.contains("has no RESTORE_NKEY"), "{last}");
         Ok(())
     }
 }

@@ -7,14 +7,14 @@ use console::style;
 use events::OrderId;
 use serde_json::json;
 
-use super::{PATIENCE, Services, story, wait, wish};
+use super::{super::values, PATIENCE, Services, place::undecided, story, wait, wish};
 use crate::{client::patiently, ui::Ui};
 
 /// Arguments of `order cancel`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The order.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = values::order_id)]
     order_id: OrderId,
 
     /// Why, in your own words.
@@ -40,7 +40,9 @@ pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Res
         }
         None => {
             ui.object(&json!({"order_id": order_id, "status": answer.status}));
-            ui.say(format_args!("{} the wish to cancel order {order_id} is accepted", style("✓").green()));
+            let (mark, but) = (style("✓").green(), undecided(wait));
+            ui.say(format_args!("{mark} the wish to cancel order {order_id} is accepted{but}"));
+            ui.note(format_args!("see what came of it with: cargo fleet order show {order_id}"));
         }
     }
     Ok(ExitCode::SUCCESS)

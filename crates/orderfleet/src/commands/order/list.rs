@@ -6,7 +6,10 @@ use clap::Args as ClapArgs;
 use console::style;
 use serde_json::json;
 
-use super::{super::figures::money, Services, story};
+use super::{
+    super::{figures::money, values},
+    Services, story,
+};
 use crate::{
     client::{Order, OrderFilter, OrderStatus},
     ui::Ui,
@@ -27,7 +30,7 @@ pub(super) struct Args {
     status: Option<OrderStatus>,
 
     /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = values::count::<usize>)]
     limit: usize,
 }
 

@@ -6,9 +6,11 @@ use anyhow::bail;
 use clap::Args as ClapArgs;
 use console::style;
 use serde_json::json;
-use uuid::Uuid;
 
-use super::{PATIENCE, Services, line, list, story, wait, wish};
+use super::{
+    super::{figures::lasting, key},
+    PATIENCE, Services, line, list, story, wait, wish,
+};
 use crate::{
     client::{OrderBody, OrderLine, OrderStatus, Placed, patiently},
     ui::Ui,
@@ -56,20 +58,13 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, services: &Services, ui: &Ui) -> anyhow::Result<ExitCode> {
     let Args { lines, customer, currency, card, key, wait, expect } = args;
     let body = OrderBody { customer_id: customer, currency, payment_method: card, lines };
-    let key = key.unwrap_or_else(fresh_key);
+    let key = key.unwrap_or_else(key::fresh);
     ui.step("placing the order");
     let place = || services.orders.place(&body, Some(&key), wish(wait));
-    let placed = patiently(PATIENCE, place).await.map_err(|error| {
-        let again =
-            error.is_transient().then(|| format!("the order may be placed; try again with --key {key}"));
-        let error = anyhow::Error::from(error);
-        match again {
-            Some(again) => error.context(again),
-            None => error.context("the order was not placed"),
-        }
-    })?;
+    let placed = patiently(PATIENCE, place).await;
+    let placed = placed.map_err(|error| key::failed(error, ("the order", "placed"), &key))?;
     ui.done();
-    tell(ui, &placed, &key);
+    tell(ui, &placed, &key, wait);
     as_expected(expect, placed.status)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -83,7 +78,7 @@ fn as_expected(expected: Option<OrderStatus>, status: OrderStatus) -> anyhow::Re
     }
 }
 
-fn tell(ui: &Ui, placed: &Placed, key: &str) {
+fn tell(ui: &Ui, placed: &Placed, key: &str, waited: Duration) {
     let Placed { order_id, status, order, .. } = placed;
     match order {
         Some(order) => {
@@ -92,7 +87,7 @@ fn tell(ui: &Ui, placed: &Placed, key: &str) {
         }
         None => {
             ui.object(&json!({"order_id": order_id, "status": status, "idempotency_key": key}));
-            ui.say(format_args!("{} order {order_id} is accepted", style("✓").green()));
+            ui.say(format_args!("{} order {order_id} is accepted{}", style("✓").green(), undecided(waited)));
         }
     }
     if !status.is_terminal() {
@@ -100,14 +95,20 @@ fn tell(ui: &Ui, placed: &Placed, key: &str) {
     }
 }
 
-fn fresh_key() -> String {
-    #[expect(clippy::disallowed_methods, reason = "each call of the program means an order of its own")]
-    Uuid::new_v4().to_string()
+/// What is to be said beside that something is accepted, to whoever has waited for more.
+pub(super) fn undecided(waited: Duration) -> String {
+    if waited.is_zero() { String::new() } else { format!(", but not decided yet after {}", lasting(waited)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_waited_is_told_that_it_was_in_vain() {
+        assert_eq!(undecided(Duration::ZERO), "");
+        assert_eq!(undecided(Duration::from_secs(10)), ", but not decided yet after 10.0 s");
+    }
 
     #[test]
     fn only_what_was_expected_is_success() {

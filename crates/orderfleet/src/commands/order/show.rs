@@ -7,14 +7,14 @@ use console::style;
 use events::OrderId;
 use serde_json::json;
 
-use super::{Services, story};
+use super::{super::values, Services, story};
 use crate::ui::Ui;
 
 /// Arguments of `order show`.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The order.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = values::order_id)]
     order_id: OrderId,
 }
 

@@ -6,7 +6,10 @@ use clap::Args as ClapArgs;
 use console::style;
 use serde_json::json;
 
-use super::{super::figures::lasting, Services};
+use super::{
+    super::{figures::lasting, values},
+    Services,
+};
 use crate::{client::OpenOrder, ui::Ui};
 
 /// Orders asked for at once; the service gives no more.
@@ -20,7 +23,7 @@ pub(super) struct Args {
     pub(super) minutes: Option<u32>,
 
     /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = values::count::<u32>)]
     pub(super) limit: u32,
 }
 

@@ -7,7 +7,7 @@ use events::{OrderId, Timestamp};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::{Services, story};
+use super::{super::values, Services, story};
 use crate::{
     client::{Order, TimelineEvent},
     ui::Ui,
@@ -22,7 +22,7 @@ const REST: Duration = Duration::from_secs(5);
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The order.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = values::order_id)]
     order_id: OrderId,
 }
 

@@ -2,7 +2,7 @@
 
 use console::style;
 
-use super::super::figures::{amount, grouped, lasting};
+use super::super::figures::{amount, counted, grouped, lasting};
 use crate::verify::{
     Report,
     report::{CheckResult, OpenOrder, Summary, Violation},
@@ -45,14 +45,10 @@ fn headline(check: &CheckResult) -> String {
     } else {
         (style("✗").red().bold(), style(format!("{:?}", check.id)).red().bold())
     };
-    let looked_at = format!("{} {}", grouped(check.examined), check.unit);
+    let looked_at = counted(check.examined, check.unit);
     let found = match check.violations.len() {
         0 => style(looked_at).dim().to_string(),
-        count => format!(
-            "{}, {}",
-            style(looked_at).dim(),
-            style(format!("{} violation{}", grouped(count as u64), plural(count))).red()
-        ),
+        count => format!("{}, {}", style(looked_at).dim(), style(counted(count as u64, "violations")).red()),
     };
     // Padded before it is coloured: escape codes would count as width.
     format!(
@@ -86,12 +82,10 @@ fn summary(summary: &Summary) -> Vec<String> {
     });
     lines.extend(money.map(|money| row("money", &money)));
     let told = format!(
-        "{} in the streams, {} notification{}, {} dead letter{}{}",
+        "{} in the streams, {}, {}{}",
         grouped(summary.messages),
-        grouped(summary.notifications),
-        plural(usize::try_from(summary.notifications).unwrap_or(usize::MAX)),
-        grouped(summary.dead_letters),
-        plural(usize::try_from(summary.dead_letters).unwrap_or(usize::MAX)),
+        counted(summary.notifications, "notifications"),
+        counted(summary.dead_letters, "dead letters"),
         seen_to(summary),
     );
     lines.push(row("messages", &told));
@@ -119,7 +113,7 @@ fn open(orders: &[OpenOrder]) -> Vec<String> {
         return Vec::new();
     }
     let count = orders.len();
-    let title = format!("{} order{} still under way, oldest first:", grouped(count as u64), plural(count));
+    let title = format!("{} still under way, oldest first:", counted(count as u64, "orders"));
     let mut lines = vec![String::new(), format!("  {}", style(title).yellow())];
     lines.extend(orders.iter().take(MOST_OPEN).map(|order| {
         let OpenOrder { order_id, status, age, waiting_on } = order;
@@ -144,10 +138,6 @@ fn verdict(report: &Report) -> String {
         (true, _) => "The promise holds as far as it could be checked; see the notes.",
     };
     format!("  {}", style(text).green().bold())
-}
-
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 #[cfg(test)]

@@ -50,6 +50,11 @@ impl Life<'_> {
         placed.into_iter().chain(created).min()
     }
 
+    /// The fleet has no word of it; only the gateway's books do.
+    pub(in crate::verify) fn is_unheard_of(&self) -> bool {
+        self.places().next().is_none() && self.created.is_empty() && self.reserved.is_empty()
+    }
+
     /// Whoever asked for it, and however.
     pub(in crate::verify) fn places(&self) -> impl Iterator<Item = &Seen<'_, Place>> {
         self.place.iter().chain(&self.put_back.place)

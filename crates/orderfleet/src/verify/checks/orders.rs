@@ -19,7 +19,7 @@ use crate::verify::{
 pub(super) fn check(case: &Case<'_, '_>) -> CheckResult {
     let mut findings = Findings::default();
     let debts = owed::by_order(case.owed);
-    for (order, life) in case.book.whole_lives() {
+    for (order, life) in case.book.whole_lives().filter(|(_, life)| !life.is_unheard_of()) {
         findings.examined(1);
         origin(order, life, &mut findings);
         content(order, life, &mut findings);

@@ -232,8 +232,12 @@ impl Debts<'_, '_> {
         }
     }
 
-    /// What the gateway has booked and the payment service has not told yet.
+    /// What the gateway has booked and the payment service has not told yet. It never tells of an order that the fleet has
+    /// not heard of, or has forgotten; money of that kind is found by its check.
     pub(super) fn gateway_news(&mut self, life: &Life<'_>) {
+        if life.is_unheard_of() {
+            return;
+        }
         let told = |charge: &str| life.captured.iter().any(|seen| seen.fact.charge == charge);
         let charges =
             life.charges().filter(|entry| !told(&entry.id)).map(|entry| (entry, "news of its charge"));

@@ -49,6 +49,18 @@ fn money_is_taken_for_reserved_stock_alone() {
 }
 
 #[test]
+fn money_of_an_order_that_nobody_knows_is_found_and_not_waited_for() {
+    let (mut world, _) = World::busy();
+    let known = strict(&world.evidence()).checks[0].examined;
+    let forgotten = world.next_order();
+    world.take(forgotten, "ch_9", PRICE);
+    let report = lenient(&world.evidence());
+    assert_red(&report, V2, "ch_9", "never set aside");
+    assert!(report.open_orders.is_empty(), "{:?}", report.open_orders);
+    assert_eq!(report.checks[0].examined, known, "it is none of the orders of the fleet");
+}
+
+#[test]
 fn money_is_taken_for_orders_that_were_placed_alone() {
     let (mut world, _) = World::busy();
     let order = world.next_order();
