@@ -11,7 +11,7 @@ pub struct Config {
     pub broker: BrokerArgs,
 
     /// Customers told at once by this process, of each kind of event, 1 to 4096
-    #[arg(long, env = "NOTIFY_CONCURRENCY", default_value_t = 64, value_name = "NUMBER")]
+    #[arg(long, env = "NOTIFY_CONCURRENCY", default_value_t = 512, value_name = "NUMBER")]
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=4096))]
     pub concurrency: usize,
 
@@ -34,7 +34,7 @@ mod tests {
         let config = settings::<Config>(&["--concurrency", "7", "--max-attempts", "1"]).unwrap();
         assert_eq!((config.concurrency, config.max_attempts), (7, 1));
         let config = settings::<Config>(&[]).unwrap();
-        assert_eq!((config.concurrency, config.max_attempts), (64, 8));
+        assert_eq!((config.concurrency, config.max_attempts), (512, 8));
     }
 
     #[test]
