@@ -4,7 +4,7 @@
 //! - [`commands`]: one file per subcommand.
 //! - [`client`]: the services' HTTP APIs as typed calls.
 //! - [`load`]: callers, and what came of their orders.
-//! - [`bench`]: how fast a fleet is, and what an order costs.
+//! - [`mod@bench`]: how fast a fleet is, and what an order costs.
 //! - [`verify`]: the verdict on a fleet.
 //! - `ui`: the one place that prints.
 
