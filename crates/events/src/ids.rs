@@ -53,7 +53,7 @@ impl FromStr for OrderId {
     }
 }
 
-/// A W3C trace id: 16 bytes, written as 32 lower-case hex digits.
+/// A W3C trace id: 16 bytes, written as 32 lower-case hex digits; binary formats have the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct TraceId(pub [u8; 16]);
 
@@ -96,13 +96,21 @@ impl FromStr for TraceId {
 
 impl Serialize for TraceId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for TraceId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::text::deserialize(deserializer)
+        if deserializer.is_human_readable() {
+            crate::text::deserialize(deserializer)
+        } else {
+            <[u8; 16]>::deserialize(deserializer).map(Self)
+        }
     }
 }
 

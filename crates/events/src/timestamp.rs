@@ -8,7 +8,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 /// Microseconds since the Unix epoch.
 ///
 /// The text has four digits for the year, so only [`MIN`](Self::MIN) to [`MAX`](Self::MAX) can be
-/// written; an instant beyond them is written as the nearer one, never refused.
+/// written; an instant beyond them is written as the nearer one, never refused. Binary formats have the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(pub i64);
 
@@ -69,13 +69,21 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::text::deserialize(deserializer)
+        if deserializer.is_human_readable() {
+            crate::text::deserialize(deserializer)
+        } else {
+            i64::deserialize(deserializer).map(Self)
+        }
     }
 }
 

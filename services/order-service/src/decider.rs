@@ -68,7 +68,8 @@ impl Decider for OrderDecider {
     type Input = Input;
     type Event = OrderEvent;
 
-    const STATE_VERSION: u32 = 1;
+    const STATE_VERSION: u32 = 2;
+    const READS_FROM: u32 = 1;
 
     fn inputs(&self) -> &'static [InputStream] {
         INPUTS

@@ -4,6 +4,7 @@
 //! cancelled for a while. Captured money of an order that is not, or no longer, confirmed goes back.
 
 mod book;
+mod packed;
 #[cfg(test)]
 mod tests;
 
@@ -60,12 +61,8 @@ pub struct Order {
     pub customer_id: String,
     /// What it costs.
     pub total: Money,
-    /// SHA-256 over the order's content in hex.
-    pub fingerprint: String,
     /// The trace of the order's whole life.
     pub trace_id: TraceId,
-    /// When it was created.
-    pub created_at: Timestamp,
     /// When it expires while it is awaiting something, and when it is forgotten afterwards.
     pub due: Timestamp,
     /// How far it has come.
@@ -107,7 +104,7 @@ impl Orders {
     /// A customer wants to buy. A repetition changes nothing.
     #[must_use]
     pub fn on_place(&self, wish: &PlaceOrder) -> Vec<OrderEvent> {
-        if self.get(wish.order_id).is_some() {
+        if self.contains(wish.order_id) {
             return Vec::new();
         }
         let created = OrderCreated {

@@ -33,15 +33,18 @@ pub struct Meta {
 /// same inputs in the same order give the same events in every process and for ever, and the state is
 /// nothing but the fold of the journal's events by [`evolve`](Self::evolve).
 pub trait Decider: Send + Sync + 'static {
-    /// The fold of the journal. Snapshots hold it as JSON.
-    type State: Default + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// The fold of the journal. Snapshots hold it as JSON, and are written down from a clone while the leader goes on:
+    /// so cloning is to cost little, whatever it holds.
+    type State: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What it decides on.
     type Input: Send + Sync + 'static;
     /// What it decides.
     type Event: StreamEvent;
 
-    /// The version of [`State`](Self::State)'s shape; a snapshot of another version is not read.
+    /// The version of [`State`](Self::State)'s shape, which snapshots are written in.
     const STATE_VERSION: u32;
+    /// The earliest version that [`State`](Self::State) can still be read from; a snapshot of any other is not read.
+    const READS_FROM: u32 = Self::STATE_VERSION;
 
     /// Where inputs come from. Every journal reads what was put back for it as well.
     fn inputs(&self) -> &'static [InputStream];

@@ -9,6 +9,7 @@ use crate::{
 };
 
 /// A journal folded up to a sequence.
+#[derive(Clone)]
 pub(super) struct Folded<S> {
     /// The decider's state.
     pub(super) state: S,

@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tracing::{info, warn};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tracing::{error, info, warn};
 
 use super::{Decider, Positions, fold::Folded, parked::Parked};
 use crate::log::{Log, Unavailable};
@@ -33,33 +34,30 @@ struct Snapshot<S> {
     state: S,
 }
 
-/// The name under which this version keeps a journal's snapshots.
-fn shelf<D: Decider>(journal: &str) -> String {
-    match (FORMAT, D::STATE_VERSION) {
+/// The name under which a journal's snapshots of a version of the state are kept.
+fn shelf(journal: &str, state_version: u32) -> String {
+    match (FORMAT, state_version) {
         FIRST => journal.to_owned(),
         (format, state) => format!("{journal}@{format}.{state}"),
     }
 }
 
 /// Writes the fold down.
-pub(super) fn encode<D: Decider>(
-    folded: &Folded<D::State>,
-    sequence: u64,
-) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn encode<D: Decider>(folded: &Folded<D::State>) -> Result<Vec<u8>, serde_json::Error> {
     let snapshot = Snapshot {
         format: FORMAT,
         state_version: D::STATE_VERSION,
-        sequence,
+        sequence: folded.sequence,
         epoch: folded.epoch,
         writer: folded.writer.clone(),
         positions: folded.positions.clone(),
         parked: folded.parked.clone(),
         state: &folded.state,
     };
-    let json = serde_json::to_vec(&snapshot)?;
-    let mut body = hex::encode(Sha256::digest(&json)).into_bytes();
-    body.push(b'\n');
-    body.extend_from_slice(&json);
+    let mut body = vec![b'\n'; DIGEST + 1];
+    serde_json::to_writer(&mut body, &snapshot)?;
+    let digest = hex::encode(Sha256::digest(&body[DIGEST + 1..]));
+    body[..DIGEST].copy_from_slice(digest.as_bytes());
     Ok(body)
 }
 
@@ -75,7 +73,8 @@ pub(super) fn decode<D: Decider>(body: &[u8]) -> Result<Folded<D::State>, String
         state_version: u32,
     }
     let found: Versions = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-    if (found.format, found.state_version) != (FORMAT, D::STATE_VERSION) {
+    let state_is_known = (D::READS_FROM..=D::STATE_VERSION).contains(&found.state_version);
+    if found.format != FORMAT || !state_is_known {
         return Err(format!("its format is {}.{}", found.format, found.state_version));
     }
     let snapshot: Snapshot<D::State> = serde_json::from_slice(json).map_err(|error| error.to_string())?;
@@ -90,31 +89,43 @@ pub(super) fn decode<D: Decider>(body: &[u8]) -> Result<Folded<D::State>, String
     })
 }
 
-/// The newest fold that can be read; the empty one when there is none.
+/// The newest fold that can be read, whichever release wrote it; the empty one when there is none.
 pub(super) async fn load<L: Log, D: Decider>(
     log: &L,
     journal: &str,
 ) -> Result<Folded<D::State>, Unavailable> {
-    let shelf = shelf::<D>(journal);
-    for sequence in log.snapshots(&shelf).await? {
+    let mut found = Vec::new();
+    for version in D::READS_FROM..=D::STATE_VERSION {
+        let shelf = shelf(journal, version);
+        found.extend(log.snapshots(&shelf).await?.into_iter().map(|sequence| (sequence, shelf.clone())));
+    }
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    for (sequence, shelf) in found {
         let decoded = match log.load_snapshot(&shelf, sequence).await? {
             Some(body) => decode::<D>(&body),
             None => Err("its bytes are damaged or gone".to_owned()),
         };
         match decoded {
             Ok(folded) => {
-                info!(journal, sequence, "snapshot loaded");
+                info!(journal, shelf, sequence, "snapshot loaded");
                 return Ok(folded);
             }
-            Err(reason) => warn!(journal, sequence, reason, "snapshot unreadable, trying the one before"),
+            Err(reason) => {
+                warn!(journal, shelf, sequence, reason, "snapshot unreadable, trying the one before");
+            }
         }
     }
     Ok(Folded::default())
 }
 
-/// Stores a snapshot and forgets the oldest ones.
-pub(super) async fn save<L: Log, D: Decider>(log: L, journal: &'static str, sequence: u64, body: Vec<u8>) {
-    let (bytes, shelf) = (body.len(), shelf::<D>(journal));
+/// Writes the fold down, stores it and forgets the oldest ones.
+pub(super) async fn save<L: Log, D: Decider>(log: L, journal: &'static str, folded: Folded<D::State>) {
+    let (sequence, shelf) = (folded.sequence, shelf(journal, D::STATE_VERSION));
+    let body = match aside(move || encode::<D>(&folded)) {
+        Ok(body) => body,
+        Err(error) => return error!(journal, sequence, %error, "the state cannot be written down"),
+    };
+    let bytes = body.len();
     let stored = async {
         log.save_snapshot(&shelf, sequence, body).await?;
         for old in log.snapshots(&shelf).await?.into_iter().skip(KEEP) {
@@ -125,5 +136,15 @@ pub(super) async fn save<L: Log, D: Decider>(log: L, journal: &'static str, sequ
     match stored.await {
         Ok(()) => info!(journal, sequence, bytes, "snapshot stored"),
         Err(error) => warn!(journal, sequence, %error, "snapshot not stored; the next one will be"),
+    }
+}
+
+/// Does what takes long without holding other tasks up, where there are threads to do it on. With a single one, as in
+/// the simulation, which has to be the same every time, there is nowhere else to go.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
     }
 }

@@ -1,4 +1,4 @@
-//! A release is taken back after its successor has been at work.
+//! A release follows another, and is taken back after it has been at work.
 
 use events::{DecodeError, RawEnvelope, Timestamp, TraceId};
 use messaging::{
@@ -22,6 +22,7 @@ impl Decider for Later {
     type Event = Added;
 
     const STATE_VERSION: u32 = Adder::STATE_VERSION + 1;
+    const READS_FROM: u32 = Adder::STATE_VERSION;
 
     fn inputs(&self) -> &'static [InputStream] {
         Adder.inputs()
@@ -59,10 +60,11 @@ async fn publish(log: &impl Log, numbers: std::ops::Range<u64>) -> u64 {
     numbers.sum()
 }
 
-/// It starts from its own last snapshot: without that it would have to read the journal from a beginning that ages out.
-/// The snapshot says something else than the journal here, so that it can be told from a fold of the whole.
+/// Both start from the earlier one's last snapshot: without that they would have to read the journal from a beginning
+/// that ages out. The snapshot says something else than the journal here, so that it can be told from a fold of the
+/// whole.
 #[tokio::test]
-async fn an_earlier_release_finds_its_own_snapshots_however_many_the_later_one_took() {
+async fn a_later_release_starts_where_the_earlier_one_was_and_leaves_its_snapshots_to_it() {
     let (_broker, js) = fleet().await;
     let earlier = Replica::start_with(js.clone(), "a", often);
     earlier.leads().await;
@@ -80,7 +82,8 @@ async fn an_earlier_release_finds_its_own_snapshots_however_many_the_later_one_t
 
     let later = Replica::of(Later, js.clone(), "a", often);
     later.leads().await;
-    let mut total = total;
+    let mut total = total + mark;
+    later.reaches(total).await;
     let mut taken = Vec::new();
     // More than are kept, so that the oldest are forgotten.
     for round in 2..=6 {
@@ -98,7 +101,7 @@ async fn an_earlier_release_finds_its_own_snapshots_however_many_the_later_one_t
 
     let earlier = Replica::start_with(js.clone(), "a", often);
     earlier.leads().await;
-    earlier.reaches(total + mark).await;
+    earlier.reaches(total).await;
     total += publish(&js, 700..710).await;
-    earlier.reaches(total + mark).await;
+    earlier.reaches(total).await;
 }

@@ -1,6 +1,9 @@
 //! The orders that are remembered: the fold of the ORDERS journal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use events::{
     OrderId, Timestamp, TraceId,
@@ -10,7 +13,7 @@ use events::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Order, Stage, Windows};
+use super::{Order, Stage, Windows, packed::Packed};
 
 /// How many orders one event may push out of memory: an event after a long silence costs no more than
 /// any other, and still more is forgotten than can be added.
@@ -20,7 +23,8 @@ const FORGET_PER_EVENT: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Entries")]
 pub struct Orders {
-    orders: BTreeMap<OrderId, Order>,
+    awaiting: BTreeMap<OrderId, Order>,
+    settled: BTreeMap<OrderId, Packed>,
     /// The time of the latest request that was decided on.
     ///
     /// Memory is for requests that come late or again, so it is their stream that tells how much time has passed:
@@ -47,17 +51,23 @@ pub struct Counts {
 /// What a snapshot holds: the indexes follow from it.
 #[derive(Deserialize)]
 struct Entries {
+    #[serde(default)]
+    awaiting: BTreeMap<OrderId, Order>,
+    #[serde(default)]
+    settled: BTreeMap<OrderId, Packed>,
+    /// All of them, as version 1 has them.
+    #[serde(default)]
     orders: BTreeMap<OrderId, Order>,
     latest: Timestamp,
 }
 
 impl From<Entries> for Orders {
-    fn from(entries: Entries) -> Self {
-        let mut book = Self { latest: entries.latest, ..Self::default() };
-        for (id, order) in &entries.orders {
-            book.index_of(&order.stage).insert((order.due, *id));
-        }
-        Self { orders: entries.orders, ..book }
+    fn from(Entries { awaiting, settled, orders, latest }: Entries) -> Self {
+        let deadlines = awaiting.iter().map(|(id, order)| (order.due, *id)).collect();
+        let fading = settled.iter().map(|(id, packed)| (packed.order().due, *id)).collect();
+        let mut book = Self { awaiting, settled, latest, deadlines, fading };
+        orders.into_iter().for_each(|(id, order)| book.put(id, order));
+        book
     }
 }
 
@@ -65,20 +75,27 @@ impl From<Entries> for Orders {
 impl Orders {
     /// An order, while it is remembered.
     #[must_use]
-    pub fn get(&self, id: OrderId) -> Option<&Order> {
-        self.orders.get(&id)
+    pub fn get(&self, id: OrderId) -> Option<Cow<'_, Order>> {
+        let awaiting = self.awaiting.get(&id).map(Cow::Borrowed);
+        awaiting.or_else(|| self.settled.get(&id).map(|packed| Cow::Owned(packed.order())))
+    }
+
+    /// Whether an order is remembered.
+    #[must_use]
+    pub fn contains(&self, id: OrderId) -> bool {
+        self.awaiting.contains_key(&id) || self.settled.contains_key(&id)
     }
 
     /// How many orders there are in memory.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { awaiting: self.deadlines.len(), settled: self.fading.len() }
+        Counts { awaiting: self.awaiting.len(), settled: self.settled.len() }
     }
 
     /// The awaiting orders whose deadline has passed, oldest deadline first.
     pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (OrderId, &Order)> {
         let overdue = self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now);
-        overdue.filter_map(|(_, id)| Some((*id, self.orders.get(id)?)))
+        overdue.filter_map(|(_, id)| Some((*id, self.awaiting.get(id)?)))
     }
 }
 
@@ -111,13 +128,11 @@ impl Orders {
         let order = Order {
             customer_id: created.customer_id.clone(),
             total: created.total,
-            fingerprint: created.fingerprint.clone(),
             trace_id,
-            created_at: at,
             due: at.after(windows.deadline),
             stage: Stage::Awaiting { lines: created.lines.iter().map(Quantity::from).collect() },
         };
-        if !self.orders.contains_key(&created.order_id) {
+        if !self.contains(created.order_id) {
             self.put(created.order_id, order);
         }
     }
@@ -167,27 +182,37 @@ impl Orders {
                 return;
             }
             self.fading.pop_first();
-            self.orders.remove(&id);
+            self.settled.remove(&id);
         }
     }
 
     fn change(&mut self, id: OrderId, change: impl FnOnce(&mut Order)) {
-        if let Some(mut order) = self.orders.remove(&id) {
-            self.index_of(&order.stage).remove(&(order.due, id));
+        if let Some(mut order) = self.take(id) {
             change(&mut order);
             self.put(id, order);
         }
     }
 
-    fn put(&mut self, id: OrderId, order: Order) {
-        self.index_of(&order.stage).insert((order.due, id));
-        self.orders.insert(id, order);
+    fn take(&mut self, id: OrderId) -> Option<Order> {
+        if let Some(order) = self.awaiting.remove(&id) {
+            self.deadlines.remove(&(order.due, id));
+            return Some(order);
+        }
+        let order = self.settled.remove(&id)?.order();
+        self.fading.remove(&(order.due, id));
+        Some(order)
     }
 
-    fn index_of(&mut self, stage: &Stage) -> &mut BTreeSet<(Timestamp, OrderId)> {
-        match stage {
-            Stage::Awaiting { .. } => &mut self.deadlines,
-            Stage::Confirmed { .. } | Stage::Cancelled { .. } => &mut self.fading,
+    fn put(&mut self, id: OrderId, order: Order) {
+        match &order.stage {
+            Stage::Awaiting { .. } => {
+                self.deadlines.insert((order.due, id));
+                self.awaiting.insert(id, order);
+            }
+            Stage::Confirmed { .. } | Stage::Cancelled { .. } => {
+                self.fading.insert((order.due, id));
+                self.settled.insert(id, Packed::new(&order));
+            }
         }
     }
 }

@@ -129,7 +129,7 @@ fn pass(orders: &mut Orders, at: Timestamp) {
 fn an_order_is_created_once() {
     let orders = awaiting();
     let order = orders.get(id()).expect("it was created");
-    assert_eq!((order.created_at, order.due), (START, START.after(WINDOWS.deadline)));
+    assert_eq!((order.trace_id, order.due), (TRACE, START.after(WINDOWS.deadline)));
     assert_eq!(order.stage, Stage::Awaiting { lines: sold() });
     assert_eq!(orders.on_place(&place()), []);
     assert_eq!(confirmed().on_place(&place()), []);

@@ -12,6 +12,7 @@ use crate::{
         Decider, Positions,
         control::Control,
         fence::{self, Lost},
+        fold::Folded,
         handle::Answer,
         snapshot,
         tentative::MAX_EVENTS,
@@ -110,18 +111,21 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         self.want_snapshot(self.journal.config.snapshot_messages);
     }
 
-    /// Takes a snapshot soon if so many messages were written since the one before. None while a message is to
-    /// be parked that no position tells of: who starts from the snapshot would never see it.
+    /// Takes a snapshot soon if so many messages were written since the one before, unless that is still being written
+    /// down. None while a message is to be parked that no position tells of: who starts from the snapshot would never
+    /// see it.
     pub(super) fn want_snapshot(&mut self, messages: u64) {
         let since = self.committed.saturating_sub(self.snapshot_sequence);
-        self.snapshot_due |= since >= messages && self.journal.foreign.is_empty();
+        let may = self.journal.foreign.is_empty() && self.snapshots.is_empty();
+        self.snapshot_due |= may && since >= messages;
     }
 
     pub(super) fn has_room(&self) -> bool {
         self.pending.messages.len() < ENOUGH && self.pending.bytes() < ENOUGH_BYTES
     }
 
-    /// Takes a snapshot once everything decided is committed; nothing is decided until then.
+    /// Takes a snapshot once everything decided is committed; nothing is decided until then. It is written down from a
+    /// clone, beside what is decided next.
     pub(super) fn snapshot_if_due(&mut self) {
         while self.snapshots.try_join_next().is_some() {}
         if !self.snapshot_due || self.under_way.is_some() || !self.pending.messages.is_empty() {
@@ -129,14 +133,12 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         }
         self.snapshot_due = false;
         self.snapshot_sequence = self.committed;
-        let (journal, sequence) = (self.journal.config.stream, self.committed);
-        match snapshot::encode::<D>(&self.folded, sequence) {
-            Ok(body) => {
-                let saved = snapshot::save::<L, D>(self.journal.log.clone(), journal, sequence, body);
-                self.snapshots.spawn(saved);
-            }
-            Err(error) => error!(journal, %error, "the state cannot be written down"),
-        }
+        let folded = Folded { sequence: self.committed, ..self.folded.clone() };
+        self.snapshots.spawn(snapshot::save::<L, D>(
+            self.journal.log.clone(),
+            self.journal.config.stream,
+            folded,
+        ));
     }
 
     /// Commits what is decided, says in the journal that this process is done, and is.
