@@ -26,6 +26,7 @@
 //! - The exit code tells the truth: 0 stopped as asked, 1 something failed or the drain took too long, 64 the
 //!   configuration is wrong, 130 or 143 stopped at once by a second signal.
 
+mod allocator;
 mod cli;
 mod clock;
 mod config;
@@ -45,6 +46,7 @@ mod signals;
 mod tasks;
 mod telemetry;
 
+pub use allocator::{ALLOCATOR, Allocator};
 pub use clock::{Clock, ManualClock};
 pub use config::ConfigError;
 pub use health::{Heartbeat, ReadinessCheck};

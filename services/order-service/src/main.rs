@@ -1,5 +1,8 @@
 //! The `order-service` program.
 
+#[global_allocator]
+static ALLOCATOR: runtime::Allocator = runtime::ALLOCATOR;
+
 fn main() -> std::process::ExitCode {
     runtime::run(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), order_service::start)
 }
