@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::Order;
 
+/// What an order needs at most, as a rule, while it is being written down.
+const ROOM: usize = 256;
+
 /// An order as one string of bytes, shared with the snapshots that are being written down. JSON has it in Base64.
 ///
 /// The bytes are those of `postcard`, which has no names of fields: an [`Order`] of another shape is another version of
@@ -18,7 +21,8 @@ pub(super) struct Packed(Arc<[u8]>);
 impl Packed {
     pub(super) fn new(order: &Order) -> Self {
         #[expect(clippy::expect_used, reason = "plain structs of strings and numbers always serialise")]
-        let bytes = postcard::to_allocvec(order).expect("an order can be written down");
+        let bytes =
+            postcard::to_extend(order, Vec::with_capacity(ROOM)).expect("an order can be written down");
         Self(bytes.into())
     }
 
