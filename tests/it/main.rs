@@ -7,6 +7,7 @@ mod leadership;
 mod metrics;
 mod reliability;
 mod restart;
+mod scaling;
 mod tidy;
 
 use tests::shop;

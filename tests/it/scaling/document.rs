@@ -1,0 +1,199 @@
+//! `docs/SCALING.md` says what the model says, and the model begins with what others say.
+
+use std::{collections::BTreeMap, fs};
+
+use super::{
+    capacity::{Given, Needs},
+    inputs::{File, INSTRUCTIONS, Input, Origin, file, flat, path, read},
+};
+
+const DOCUMENT: &str = "docs/SCALING.md";
+
+fn given(file: &File) -> Given {
+    Given(file.inputs.iter().map(|input| (input.name.clone(), input.value.all().to_vec())).collect())
+}
+
+/// A figure with as many digits as can be meant, its thousands set apart.
+fn figure(value: f64) -> String {
+    if value < 9.95 && value.fract() > 0.001 {
+        return format!("{value:.1}");
+    }
+    let unit = 10_f64.powf((value.max(1.0).log10().floor() - 1.0).max(0.0));
+    grouped((value / unit).round() * unit)
+}
+
+/// All digits of a whole number, its thousands set apart.
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let groups: Vec<_> =
+        digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
+    groups.join(",")
+}
+
+/// As it was given.
+fn exact(value: f64) -> String {
+    if value.fract() == 0.0 { grouped(value) } else { value.to_string() }
+}
+
+fn bytes(value: f64) -> String {
+    let units = [("TB", 1e12), ("GB", 1e9)];
+    let (unit, size) = units.into_iter().find(|(_, size)| value >= *size).unwrap_or(("MB", 1e6));
+    format!("{} {unit}", figure(value / size))
+}
+
+/// An input as it was given.
+fn given_as(input: &Input) -> String {
+    let values: Vec<_> = input.value.all().iter().map(|value| exact(*value)).collect();
+    format!("{} {}", values.join(", "), input.unit)
+}
+
+fn row(cells: &[String]) -> String {
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let head: Vec<_> = head.iter().map(|&cell| cell.to_owned()).collect();
+    let rule = format!("|{}\n", "---|".repeat(head.len()));
+    row(&head) + &rule + &rows.map(|cells| row(&cells)).collect::<String>()
+}
+
+fn journals(file: &File) -> String {
+    let given = given(file);
+    let rows = file.commit_ms.iter().map(|&commit| {
+        let bounds = given.journal(commit);
+        let (by, lowest) = bounds.lowest();
+        let all = [bounds.commits, bounds.leader, bounds.stream, lowest].map(figure);
+        [vec![format!("{} ms", exact(commit))], all.into(), vec![by.to_owned()]].concat()
+    });
+    let head = ["a commit takes", "commits", "leader", "stream", "the journal, orders/s", "bound by its"];
+    table(&head, rows)
+}
+
+fn parts(file: &File) -> String {
+    let parts = given(file).parts();
+    let rows = parts
+        .into_iter()
+        .map(|(part, rate, why)| vec![part.to_owned(), figure(rate), figure(rate * 60.0), why.to_owned()]);
+    table(&["one of", "orders/s", "orders/min", "bound by"], rows)
+}
+
+/// How one of the things that are needed is told.
+type Tell = fn(&Needs) -> String;
+
+/// One row for each of them.
+const NEEDS: [(&str, Tell); 14] = [
+    ("orders/s", |needs| figure(needs.rate)),
+    ("cores of the services", |needs| figure(needs.service_cores)),
+    ("cores of the brokers", |needs| figure(needs.broker_cores)),
+    ("clusters", |needs| exact(needs.clusters)),
+    ("ORDERS: journals, to be fast enough", |needs| exact(needs.journals)),
+    ("… so that no leader remembers too much", |needs| exact(needs.journals_for_memory)),
+    ("INVENTORY: journals", |needs| exact(needs.stock_journals)),
+    ("databases of order-service", |needs| exact(needs.read_models)),
+    ("databases of audit-service", |needs| exact(needs.trails)),
+    ("payment-services", |needs| exact(needs.payment_services)),
+    ("memory of all leaders of ORDERS", |needs| bytes(needs.remembered_bytes)),
+    ("memory of each broker for ids", |needs| bytes(needs.ids_bytes)),
+    ("ORDERS on the disk, one copy", |needs| bytes(needs.journal_bytes)),
+    ("everything on disks, a day", |needs| bytes(needs.disk_bytes_a_day)),
+];
+
+fn capacity(file: &File) -> String {
+    let given = given(file);
+    let needs: Vec<_> = file.orders_per_minute.iter().map(|rate| given.needs(rate / 60.0)).collect();
+    let rates = file.orders_per_minute.iter().map(|rate| grouped(*rate));
+    let head: Vec<_> = std::iter::once("orders/min".to_owned()).chain(rates).collect();
+    let rows = NEEDS
+        .into_iter()
+        .map(|(what, tell)| std::iter::once(what.to_owned()).chain(needs.iter().map(tell)).collect());
+    table(&head.iter().map(String::as_str).collect::<Vec<_>>(), rows)
+}
+
+/// What is said elsewhere is told in a line, and what is not in a table.
+fn inputs(file: &File) -> String {
+    let (mut measured, mut coded, mut rows) = (Sayings::new(), Sayings::new(), Vec::new());
+    for input in &file.inputs {
+        let (figure, what) = (given_as(input), &input.what);
+        let mut add = |from| rows.push(vec![figure.clone(), what.clone(), from]);
+        let said = format!("{figure} {what}");
+        match &input.from {
+            Origin::Measured(quote) => measured.entry(&quote.document).or_default().push(said),
+            Origin::Code(quote) => coded.entry(&quote.document).or_default().push(said),
+            Origin::Counted(_) => add(format!("counted: `{INSTRUCTIONS}`")),
+            Origin::Source(address) => add(format!("<{address}>")),
+            Origin::Estimated(how) => add(format!("**estimate**: {how}")),
+            Origin::Assumed(why) => add(format!("**assumption**: {why}")),
+        }
+    }
+    let table = table(&["figure", "what", "from"], rows.into_iter());
+    format!("Measured. {}\n\nOf the code. {}\n\n{table}", sentences(&measured), sentences(&coded))
+}
+
+/// What is said, by where.
+type Sayings<'f> = BTreeMap<&'f str, Vec<String>>;
+
+fn sentences(sayings: &Sayings<'_>) -> String {
+    let sentences = sayings.iter().map(|(document, said)| format!("`{document}`: {}.", said.join("; ")));
+    sentences.collect::<Vec<_>>().join(" ")
+}
+
+/// The document with its tables written anew.
+fn written(document: &str, file: &File) -> String {
+    let tables = [
+        ("journals", journals(file)),
+        ("parts", parts(file)),
+        ("capacity", capacity(file)),
+        ("inputs", inputs(file)),
+    ];
+    tables.into_iter().fold(document.to_owned(), |document, (name, table)| {
+        let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
+        let (before, rest) =
+            document.split_once(&begin).unwrap_or_else(|| panic!("{DOCUMENT} has no {begin}"));
+        let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{DOCUMENT} has no {end}"));
+        format!("{before}{begin}{table}{end}{after}")
+    })
+}
+
+#[test]
+fn the_tables_are_what_the_model_says() {
+    let document = read(DOCUMENT);
+    let updated = written(&document, &file());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(path(DOCUMENT), &updated).unwrap();
+    } else {
+        assert!(document == updated, "{DOCUMENT} is older than docs/scaling.json; run this with UPDATE=1");
+    }
+}
+
+/// What the text works out for the reader.
+#[test]
+fn the_text_says_what_the_model_says() {
+    let given = given(&file());
+    let (late, repeat) = (given.of("late_days") * 86_400.0, given.of("repeat_minutes") * 60.0);
+    let streams = 20_000.0 * given.of("stream_bytes") / 1e6;
+    let hours = 4.0 * 2_f64.powi(30) / (given.of("journal_bytes") * 10_000.0 * 60.0);
+    let batch = given.enough() * given.of("journal_bytes") / 2.0 / 1e6;
+    let phrases = [
+        format!(
+            "at most {} messages, of which the leader fills {}",
+            exact(given.of("batch")),
+            exact(given.enough())
+        ),
+        format!("A full batch is about {batch:.1} MB"),
+        format!("(at 20,000 orders/s each server writes {} MB/s in streams alone)", figure(streams)),
+        format!("outnumbers the others {:.0} to 1", given.of("early_cancels") / 1_000.0 * late / repeat),
+        format!("{} % kept free", exact(given.of("spare"))),
+        format!("a leader remembers too much beyond {} GB", exact(given.of("leader_gb"))),
+    ];
+    let document = flat(&read(DOCUMENT));
+    for phrase in phrases {
+        assert!(document.contains(&phrase), "{DOCUMENT} does not say: {phrase}");
+    }
+    assert!(document.contains("less than five hours") && (4.0..5.0).contains(&hours), "{hours} hours");
+}
+
+#[test]
+fn figures_have_as_many_digits_as_can_be_meant() {
+    let figures = [0.25, 1.0, 4.02, 9.96, 12.4, 167.0, 13_690.0, 1_000_000.0].map(figure);
+    assert_eq!(figures, ["0.2", "1", "4.0", "10", "12", "170", "14,000", "1,000,000"]);
+}
