@@ -1,6 +1,8 @@
 //! The headers of a message: their names, and a map that hides the client's own type.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Serialize, Serializer};
 
 /// Deduplication id: a second message with the same id within the stream's window is not stored.
 pub const MSG_ID: &str = "Nats-Msg-Id";
@@ -69,6 +71,27 @@ impl Headers {
             (name.to_string(), values.iter().map(|value| value.as_str().to_owned()).collect())
         })
     }
+
+    /// A JSON object of lists, sorted by name: the same headers always make the same text.
+    ///
+    /// # Panics
+    /// Never: an object of strings serialises.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let sorted: BTreeMap<&str, Values<'_>> =
+            self.0.iter().map(|(name, values)| (name.as_ref(), Values(values))).collect();
+        #[expect(clippy::expect_used, reason = "strings in lists in an object with strings for keys")]
+        serde_json::to_string(&sorted).expect("headers serialise")
+    }
+}
+
+/// The values of one header, written as they are.
+struct Values<'a>(&'a [async_nats::HeaderValue]);
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(async_nats::HeaderValue::as_str))
+    }
 }
 
 impl fmt::Debug for Headers {
@@ -84,4 +107,28 @@ pub(crate) fn one_line(text: &str) -> String {
         line.truncate(end);
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The audit trail hashes the text, so not a byte of it may ever change.
+    #[test]
+    fn headers_are_the_same_json_for_ever() {
+        assert_eq!(Headers::new().to_json(), "{}");
+        let mut headers = Headers::new();
+        headers.set(TRACEPARENT, "00-5a-01");
+        headers.set(MSG_ID, "\"quoted\" \\ \u{7f}\t\u{e9}\u{1f600}");
+        headers.append("a-list", "1");
+        headers.append("a-list", "");
+        let expected = concat!(
+            r#"{"Nats-Msg-Id":["\"quoted\" \\ "#,
+            "\u{7f}",
+            r#"\té😀"],"a-list":["1",""],"traceparent":["00-5a-01"]}"#
+        );
+        assert_eq!(headers.to_json(), expected);
+        let as_before: BTreeMap<String, Vec<String>> = headers.iter().collect();
+        assert_eq!(headers.to_json(), serde_json::json!(as_before).to_string());
+    }
 }

@@ -49,25 +49,29 @@ impl Insert {
     fn statement(&self, backend: Backend, rows: usize) -> String {
         let mut statement = String::with_capacity(self.head.len() + rows * self.columns * 7);
         statement.push_str(self.head);
+        // To SQLite a number is a name, which it looks up among all the others, for each value.
+        let unnumbered = format!("({})", vec!["?"; self.columns].join(", "));
         for row in 0..rows {
-            statement.push_str(if row == 0 { " (" } else { ", (" });
-            for column in 1..=self.columns {
-                statement.push_str(if column == 1 { "" } else { ", " });
-                match backend {
-                    // To SQLite a number is a name, which it looks up among all the others, for each value.
-                    Backend::Sqlite => statement.push('?'),
-                    // Writing to a string does not fail.
-                    Backend::Postgres => {
-                        write!(statement, "${}", row * self.columns + column).unwrap_or_default();
-                    }
-                }
+            statement.push_str(if row == 0 { " " } else { ", " });
+            match backend {
+                Backend::Sqlite => statement.push_str(&unnumbered),
+                Backend::Postgres => numbered(&mut statement, row * self.columns, self.columns),
             }
-            statement.push(')');
         }
         statement.push(' ');
         statement.push_str(self.tail);
         statement
     }
+}
+
+/// Adds the placeholders of a row, after those of the rows before it.
+fn numbered(statement: &mut String, before: usize, columns: usize) {
+    for column in 1..=columns {
+        let opening = if column == 1 { "(" } else { ", " };
+        // Writing to a string does not fail.
+        write!(statement, "{opening}${}", before + column).unwrap_or_default();
+    }
+    statement.push(')');
 }
 
 #[cfg(test)]

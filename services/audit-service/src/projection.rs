@@ -1,6 +1,6 @@
 //! Tables of the trail, and how messages get into them.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use ::projection::{ApplyError, Backend, Batch, Entry, Gap, Insert, Migration, Projection, Tx};
 use events::catalogue;
@@ -130,7 +130,7 @@ impl Projection for AuditTrail {
 
 struct EventRow<'a> {
     entry: &'a Entry,
-    subject: String,
+    subject: Cow<'a, str>,
     headers: String,
     fields: Option<Fields<'a>>,
     hash: Hash,
@@ -140,9 +140,12 @@ impl<'a> EventRow<'a> {
     fn new(entry: &'a Entry, previous: &Hash) -> Self {
         let message = &entry.message;
         // PostgreSQL has no text with a NUL in it.
-        let subject = message.subject.replace('\0', "\u{FFFD}");
-        let headers: BTreeMap<String, Vec<String>> = message.headers.iter().collect();
-        let headers = serde_json::json!(headers).to_string();
+        let subject = if message.subject.contains('\0') {
+            Cow::Owned(message.subject.replace('\0', "\u{FFFD}"))
+        } else {
+            Cow::Borrowed(&*message.subject)
+        };
+        let headers = message.headers.to_json();
         let link = Link {
             stream: entry.stream,
             sequence: message.sequence,
@@ -160,19 +163,19 @@ impl<'a> EventRow<'a> {
         query
             .bind(self.entry.stream)
             .bind(sql(message.sequence))
-            .bind(self.subject.clone())
+            .bind(&*self.subject)
             .bind(message.timestamp.0)
             .bind(fields.map(|fields| fields.id.to_string()))
-            .bind(fields.map(|fields| fields.kind.to_string()))
+            .bind(fields.map(|fields| &*fields.kind))
             .bind(fields.map(|fields| i64::from(fields.version)))
-            .bind(fields.map(|fields| fields.aggregate_id.to_string()))
+            .bind(fields.map(|fields| &*fields.aggregate_id))
             .bind(fields.and_then(|fields| fields.order_id).map(|order| order.to_string()))
             .bind(fields.map(|fields| fields.trace_id.to_string()))
             .bind(fields.map(|fields| fields.causation_id.to_string()))
             .bind(fields.map(|fields| fields.timestamp))
-            .bind(self.headers.clone())
-            .bind(message.payload.to_vec())
-            .bind(self.hash.to_vec())
+            .bind(&*self.headers)
+            .bind(&*message.payload)
+            .bind(&self.hash[..])
     }
 }
 

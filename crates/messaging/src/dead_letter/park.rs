@@ -1,6 +1,6 @@
 //! Parking: the letter is stored, however long that takes, before its message may be settled.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use events::Timestamp;
@@ -103,8 +103,7 @@ impl DeadLetters {
         if let Some(trace) = message.headers.get(TRACEPARENT) {
             headers.set(TRACEPARENT, trace);
         }
-        let originals: BTreeMap<_, _> = message.headers.iter().collect();
-        headers.set(ORIGINAL_HEADERS, one_line(&serde_json::json!(originals).to_string()));
+        headers.set(ORIGINAL_HEADERS, one_line(&message.headers.to_json()));
         let fits = message.payload.len() <= MAX_BODY;
         if !fits {
             headers.set(BODY_OMITTED, message.payload.len().to_string());
