@@ -149,7 +149,7 @@ impl Given {
     /// Memory of one leader, all shards together, or of one standby.
     fn remembered_bytes(&self, rate: f64) -> f64 {
         let settled = self.of("repeat_minutes") * 60.0;
-        let late = self.of("early_cancels") / 1_000.0 * self.of("late_days") * DAY;
+        let late = self.of("never_paid") / 1_000.0 * self.of("late_days") * DAY;
         let open = self.of("open_seconds") * self.of("open_bytes");
         rate * (settled * self.of("settled_bytes") + late * self.of("late_bytes") + open)
     }

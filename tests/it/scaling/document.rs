@@ -181,7 +181,7 @@ fn the_text_says_what_the_model_says() {
         ),
         format!("A full batch is about {batch:.1} MB"),
         format!("(at 20,000 orders/s each server writes {} MB/s in streams alone)", figure(streams)),
-        format!("outnumbers the others {:.0} to 1", given.of("early_cancels") / 1_000.0 * late / repeat),
+        format!("{:.1} for each settled one", given.of("never_paid") / 1_000.0 * late / repeat),
         format!("{} % kept free", exact(given.of("spare"))),
         format!("a leader remembers too much beyond {} GB", exact(given.of("leader_gb"))),
     ];
