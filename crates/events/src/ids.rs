@@ -173,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn binary_formats_have_the_bytes_of_a_trace_id() {
+        let id = TraceId([0xab; 16]);
+        let bytes = postcard::to_allocvec(&id).unwrap_or_default();
+        assert_eq!((bytes.as_slice(), postcard::from_bytes(&bytes).ok()), (&id.0[..], Some(id)));
+    }
+
+    #[test]
     fn the_all_zero_trace_id_is_no_trace_yet_can_be_written_and_read() {
         let zeros = "0".repeat(32);
         assert_eq!(TraceId::default().to_string(), zeros);

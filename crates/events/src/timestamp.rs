@@ -117,6 +117,15 @@ mod tests {
     }
 
     #[test]
+    fn binary_formats_have_the_number_whether_it_can_be_written_or_not() {
+        for instant in [Timestamp(-1), Timestamp::MAX, Timestamp(i64::MIN), Timestamp(i64::MAX)] {
+            let bytes = postcard::to_allocvec(&instant).unwrap_or_default();
+            assert_eq!(postcard::from_bytes(&bytes).ok(), Some(instant.0));
+            assert_eq!(postcard::from_bytes(&bytes).ok(), Some(instant));
+        }
+    }
+
+    #[test]
     fn other_spellings_of_an_instant_are_understood() {
         let noon = Some(Timestamp(1_709_208_000_000_000));
         for text in ["2024-02-29T12:00:00Z", "2024-02-29T14:00:00+02:00", "2024-02-29T12:00:00.000000999Z"] {

@@ -91,8 +91,6 @@ pub enum Stage {
     },
     /// It will not be delivered.
     Cancelled {
-        /// Why.
-        reason: CancelReason,
         /// The charges that went back.
         refunded: Vec<String>,
     },

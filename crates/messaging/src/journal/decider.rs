@@ -33,8 +33,8 @@ pub struct Meta {
 /// same inputs in the same order give the same events in every process and for ever, and the state is
 /// nothing but the fold of the journal's events by [`evolve`](Self::evolve).
 pub trait Decider: Send + Sync + 'static {
-    /// The fold of the journal. Snapshots hold it as JSON, and are written down from a clone while the leader goes on:
-    /// so cloning is to cost little, whatever it holds.
+    /// The fold of the journal. Snapshots hold it as JSON, written from a clone beside the leader. Nothing is decided while
+    /// it is cloned, so what is large should be shared (`Arc`).
     type State: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What it decides on.
     type Input: Send + Sync + 'static;

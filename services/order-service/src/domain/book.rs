@@ -51,11 +51,13 @@ pub struct Counts {
 /// What a snapshot holds: the indexes follow from it.
 #[derive(Deserialize)]
 struct Entries {
+    /// Not in version 1.
     #[serde(default)]
     awaiting: BTreeMap<OrderId, Order>,
+    /// Not in version 1.
     #[serde(default)]
     settled: BTreeMap<OrderId, Packed>,
-    /// All of them, as version 1 has them.
+    /// All of them, in version 1 alone.
     #[serde(default)]
     orders: BTreeMap<OrderId, Order>,
     latest: Timestamp,
@@ -159,7 +161,7 @@ impl Orders {
                 Stage::Confirmed { refunded, .. } => (std::mem::take(refunded), windows.repeat),
                 Stage::Cancelled { .. } => return,
             };
-            order.stage = Stage::Cancelled { reason, refunded };
+            order.stage = Stage::Cancelled { refunded };
             order.due = at.after(keep);
         });
     }

@@ -13,8 +13,8 @@ const ROOM: usize = 256;
 
 /// An order as one string of bytes, shared with the snapshots that are being written down. JSON has it in Base64.
 ///
-/// The bytes are those of `postcard`, which has no names of fields: an [`Order`] of another shape is another version of
-/// the journal's state.
+/// The bytes are those of `postcard`, which has names neither of fields nor of variants: an [`Order`] of another shape, or
+/// enums in another order, are another version of the journal's state.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Packed(Arc<[u8]>);
 
