@@ -1,6 +1,7 @@
 //! What orderfleet promises, tested on the real processes; and its architecture, tested on its sources.
 
 mod cold_start;
+mod documents;
 mod flow;
 mod idempotency;
 mod leadership;

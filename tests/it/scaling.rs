@@ -19,12 +19,11 @@ use order_service::decider::{Input, OrderDecider};
 
 use self::{
     load::{WINDOWS, load, order_of},
-    shards::{Journal, Life, Lives, Step, differing, run, shard_of},
+    shards::{Journal, Life, Lives, SHARDS, Step, differing, run, shard_of},
 };
 
 const ORDERS: u64 = 4_000;
 const SEEDS: std::ops::Range<u64> = 0..3;
-const SHARDS: [usize; 3] = [2, 4, 16];
 
 fn decider() -> OrderDecider {
     OrderDecider::new(WINDOWS)

@@ -1,4 +1,4 @@
-//! How much what takes: a model with nothing in it but multiplication, so that everybody can follow it.
+//! What a rate of orders takes: plain arithmetic, so that everybody can check it.
 
 use std::collections::BTreeMap;
 
@@ -32,10 +32,7 @@ pub(super) struct Needs {
     pub(super) service_cores: f64,
     pub(super) broker_cores: f64,
     pub(super) clusters: f64,
-    /// Journals of orders because of how fast one is.
     pub(super) journals: f64,
-    /// Journals of orders because of what one remembers.
-    pub(super) journals_for_memory: f64,
     pub(super) stock_journals: f64,
     pub(super) read_models: f64,
     pub(super) trails: f64,
@@ -139,7 +136,14 @@ impl Given {
         self.of("order_us") - self.of("order_leader") * self.of("instruction_ns") / 1_000.0
     }
 
-    /// Cores of all services, standbys included.
+    /// What one fleet as built carries, in orders a second, once its gateway allows it.
+    pub(super) fn one_fleet(&self) -> f64 {
+        let carried = self.parts().into_iter().skip(1).map(|(_, rate, _)| rate);
+        carried.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Cores of all services, standbys included. What two replicas took beyond one has the broker's and the generator's
+    /// share in it, which is then counted twice.
     fn service_cores(&self, rate: f64) -> f64 {
         let all = ["order_us", "inventory_us", "payment_us", "notification_us", "audit_us"];
         let standbys = rate * (self.of("cores_paired") - self.of("cores_alone")) / 1_000.0;
@@ -157,7 +161,6 @@ impl Given {
     /// What so many orders a second take.
     pub(super) fn needs(&self, rate: f64) -> Needs {
         let (used, commit) = (self.used(), self.of("commit_ms"));
-        let remembered_bytes = self.remembered_bytes(rate);
         let (clusters, streams) = ((rate / self.cluster()).ceil(), self.of("stream_bytes"));
         let per_order = self.of("disk_bytes") + (self.of("copies") - 1.0) * streams;
         Needs {
@@ -166,12 +169,11 @@ impl Given {
             broker_cores: self.of("copies") * self.cores("broker_us", rate) / used,
             clusters,
             journals: shards(rate / (used * self.journal(commit).lowest().1)),
-            journals_for_memory: shards(remembered_bytes / (self.of("leader_gb") * 1e9)),
             stock_journals: shards(rate / (used * self.stock(commit).lowest().1)),
             read_models: (rate * self.beside_the_leader() / 1e6 / used).ceil(),
             trails: (rate * self.of("audit_us") / 1e6 / used).ceil(),
             payment_services: (rate * self.of("gateway_ms") / 1_000.0 / self.of("charges") / used).ceil(),
-            remembered_bytes,
+            remembered_bytes: self.remembered_bytes(rate),
             ids_bytes: rate / clusters * WITH_ID * self.of("window_seconds") * self.of("id_bytes"),
             journal_bytes: rate * self.of("max_age_days") * DAY * self.of("journal_bytes"),
             disk_bytes_a_day: rate * DAY * per_order,

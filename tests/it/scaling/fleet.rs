@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use events::{
-    OrderId, Timestamp, TraceId,
+    OrderId, TraceId,
     inventory::InventoryEvent,
     orders::{Line, OrderEvent},
     payments::{PaymentCaptured, PaymentDeclined},
@@ -23,17 +23,13 @@ use order_service::{
 use uuid::Uuid;
 
 use super::{
-    load::{euros, order_id},
-    shards::{Journal, Step, shard_of},
+    load::{START, euros, order_id, time},
+    shards::{Journal, SHARDS, Step, shard_of, sku},
 };
 
 const ORDERS: u64 = 1_500;
 /// Pieces of each SKU: fewer than are wanted of the first, far more of the others.
 const PIECES: [u64; 4] = [100, 100_000, 100_000, 100_000];
-
-fn sku(number: usize) -> String {
-    format!("SKU-{number}")
-}
 
 /// A journal of orders, and what it has not read yet: of each stream in order.
 struct Shard<'d> {
@@ -60,7 +56,7 @@ struct Fleet<'d> {
 impl Fleet<'_> {
     fn meta(&mut self) -> Meta {
         self.steps += 1;
-        let at = Timestamp(1_787_565_600_000_000 + i64::try_from(self.steps * 1_000).unwrap_or_default());
+        let at = time(START + self.steps);
         let id = Uuid::from_u128(self.steps.into());
         Meta { id, at, trace_id: TraceId([1; 16]), put_back: false }
     }
@@ -170,7 +166,7 @@ fn requests(seed: u64) -> Vec<(OrderId, Input)> {
     let mut rng = Rng::with_seed(seed);
     let mut requests = Vec::new();
     for number in 0..ORDERS {
-        let order_id = order_id(number, 1_787_565_600_000 + number, &mut rng);
+        let order_id = order_id(number, START + number, &mut rng);
         let first = rng.usize(..PIECES.len());
         let wanted = [first, (first + 1) % PIECES.len()].map(sku).into_iter().take(rng.usize(1..3));
         let lines: Vec<_> = wanted.map(|sku| Line { sku, quantity: 1, unit_price: 500 }).collect();
@@ -198,7 +194,8 @@ fn requests(seed: u64) -> Vec<(OrderId, Input)> {
 fn fleet<'d>(
     seed: u64,
     shards: usize,
-    (orders, goods): (&'d OrderDecider, &'d InventoryDecider),
+    orders: &'d OrderDecider,
+    goods: &'d InventoryDecider,
 ) -> (Fleet<'d>, BTreeMap<OrderId, Vec<Line>>) {
     let shard = || Shard {
         journal: Journal::new(orders),
@@ -231,30 +228,34 @@ fn fleet<'d>(
     (fleet, wanted)
 }
 
-/// Whether an order was sold in the end, once it is clear that everybody thinks the same of it.
-fn is_sold(order_id: OrderId, fleet: &Fleet<'_>) -> bool {
+/// Whether an order was sold in the end of a run, once it is clear that everybody thinks the same of it.
+fn is_sold(order_id: OrderId, fleet: &Fleet<'_>, run: &str) -> bool {
     let life = &fleet.orders[&order_id];
     let count = |wanted: fn(&OrderEvent) -> bool| life.iter().filter(|event| wanted(event)).count();
     let created = count(|event| matches!(event, OrderEvent::Created(_)));
     let confirmed = count(|event| matches!(event, OrderEvent::Confirmed(_)));
     let cancelled = count(|event| matches!(event, OrderEvent::Cancelled(_)));
     let refunded = count(|event| matches!(event, OrderEvent::RefundRequested(_)));
-    assert_eq!(created, 1, "{life:#?}");
-    assert!(confirmed <= 1 && cancelled <= 1 && confirmed + cancelled > 0, "{life:#?}");
+    assert_eq!(created, 1, "{run}: {life:#?}");
+    assert!(confirmed <= 1 && cancelled <= 1 && confirmed + cancelled > 0, "{run}: {life:#?}");
     let sold = cancelled == 0;
     let kept = fleet.captured.contains(&order_id) && refunded == 0;
-    assert_eq!(kept, sold, "money is kept for what is sold and for nothing else: {life:#?}");
+    assert_eq!(kept, sold, "money is kept for what is sold and for nothing else, {run}: {life:#?}");
     sold
 }
 
 fn check(seed: u64, shards: usize) {
-    let deciders = (OrderDecider::new(Windows::DEFAULT), InventoryDecider::new(stock::Windows::DEFAULT));
-    let (mut fleet, wanted) = fleet(seed, shards, (&deciders.0, &deciders.1));
+    let (orders, goods) =
+        (OrderDecider::new(Windows::DEFAULT), InventoryDecider::new(stock::Windows::DEFAULT));
+    let (mut fleet, wanted) = fleet(seed, shards, &orders, &goods);
     fleet.run();
     let mut sold = BTreeMap::<&str, u64>::new();
     for (order_id, lines) in &wanted {
-        let lines = lines.iter().filter(|_| is_sold(*order_id, &fleet));
-        lines.for_each(|line| *sold.entry(&line.sku).or_default() += 1);
+        if is_sold(*order_id, &fleet, &format!("seed {seed}, {shards} shards")) {
+            for line in lines {
+                *sold.entry(&line.sku).or_default() += 1;
+            }
+        }
     }
     for (number, pieces) in PIECES.iter().enumerate() {
         let sku = sku(number);
@@ -273,7 +274,7 @@ fn check(seed: u64, shards: usize) {
 #[test]
 fn one_stock_behind_many_journals_of_orders_keeps_the_promise() {
     for seed in 0..3 {
-        for shards in [1, 2, 4, 16] {
+        for shards in [1].into_iter().chain(SHARDS) {
             check(seed, shards);
         }
     }

@@ -68,7 +68,7 @@ pub(super) enum Origin {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Quote {
-    pub(super) document: String,
+    document: String,
     quote: String,
 }
 

@@ -17,7 +17,7 @@ use uuid::{Builder, Uuid};
 use super::shards::Step;
 
 /// When the first order may be placed, in milliseconds since 1970.
-const START: u64 = 1_787_565_600_000;
+pub(super) const START: u64 = 1_787_565_600_000;
 /// For how long orders are placed, in milliseconds.
 const PLACING: u64 = 1_200_000;
 /// The longest that a stream is read later than another, in milliseconds.
@@ -94,7 +94,8 @@ pub(super) fn load(seed: u64, orders: u64) -> Vec<Step<Input>> {
     steps
 }
 
-fn time(milliseconds: u64) -> Timestamp {
+/// So many milliseconds after 1970.
+pub(super) fn time(milliseconds: u64) -> Timestamp {
     Timestamp(i64::try_from(milliseconds * 1_000).unwrap_or(i64::MAX))
 }
 

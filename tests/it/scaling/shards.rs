@@ -6,6 +6,14 @@ use events::{OrderId, StreamEvent, Timestamp, TraceId};
 use fastrand::Rng;
 use messaging::journal::{Decider, Meta};
 
+/// Into how many a journal is divided.
+pub(super) const SHARDS: [usize; 3] = [2, 4, 16];
+
+/// The name of the goods with a number.
+pub(super) fn sku(number: usize) -> String {
+    format!("SKU-{number}")
+}
+
 /// What a journal's leader is told next.
 #[derive(Debug, Clone)]
 pub(super) enum Step<I> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use events::{
-    OrderId, Timestamp, TraceId,
+    OrderId, TraceId,
     inventory::InventoryEvent,
     orders::{CancelReason, Line, OrderCancelled, OrderConfirmed, OrderCreated},
     requests::{AdjustStock, StockChange},
@@ -17,18 +17,13 @@ use messaging::journal::Meta;
 use uuid::Uuid;
 
 use super::{
-    load::{euros, order_id},
-    shards::{Journal, Life, Step, differing, hash, run},
+    load::{START, euros, order_id, time},
+    shards::{Journal, Life, SHARDS, Step, differing, hash, run, sku},
 };
 
 const CARTS: u64 = 3_000;
 const SKUS: usize = 40;
 const PIECES: u64 = 40;
-const SHARDS: [usize; 3] = [2, 4, 16];
-
-fn sku(number: usize) -> String {
-    format!("SKU-{number}")
-}
 
 fn shard_of(sku: &str, shards: usize) -> usize {
     hash(sku.as_bytes(), shards)
@@ -39,7 +34,7 @@ fn decider() -> InventoryDecider {
 }
 
 fn step(number: usize, input: Input) -> Step<Input> {
-    let at = Timestamp(1_787_565_600_000_000 + i64::try_from(number).unwrap_or_default() * 1_000);
+    let at = time(START + number as u64);
     let (id, trace_id) = (Uuid::from_u128(number as u128), TraceId([1; 16]));
     Step::Input(input, Meta { id, at, trace_id, put_back: false })
 }
