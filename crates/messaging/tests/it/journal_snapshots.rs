@@ -195,3 +195,41 @@ async fn a_snapshot_whose_storing_never_ends_is_followed_by_others() {
     })
     .await;
 }
+
+/// What stands in the bucket of the journal's snapshots: messages and bytes.
+async fn held(broker: &testkit::Broker) -> (u64, u64) {
+    let context = async_nats::jetstream::new(async_nats::connect(broker.url()).await.unwrap());
+    let state = context.get_stream("OBJ_journal-snapshots-ORDERS").await.unwrap().cached_info().state.clone();
+    (state.messages, state.bytes)
+}
+
+/// A leader that is stopped or killed while it stores a snapshot leaves a part of it behind.
+#[tokio::test]
+async fn snapshots_that_were_not_stored_to_the_end_do_not_fill_the_bucket() {
+    let (broker, js) = fleet().await;
+    let body = vec![b'x'; 8 << 20];
+    let (kept, mut broken_off) = (body.len() as u64 * 4, 0);
+    js.save_snapshot("ORDERS", 1, b"state".to_vec()).await.unwrap();
+    for sequence in 2..=40 {
+        // Whenever the first part of it is there.
+        let (before, _) = held(&broker).await;
+        let half = js.save_snapshot("ORDERS@2.2", sequence, body.clone());
+        let begun = eventually(SOON, "a part of it", async || {
+            let (now, _) = held(&broker).await;
+            if now == before { Err(format!("{now} messages")) } else { Ok(()) }
+        });
+        tokio::select! {
+            saved = half => saved.unwrap(),
+            () = begun => broken_off += 1,
+        }
+        for old in js.snapshots("ORDERS@2.2").await.unwrap() {
+            js.drop_snapshot("ORDERS@2.2", old).await.unwrap();
+        }
+    }
+    assert!(broken_off > 10, "{broken_off} were not stored to the end");
+    js.save_snapshot("ORDERS@2.2", 99, body.clone()).await.unwrap();
+    let (messages, bytes) = held(&broker).await;
+    assert!(bytes < kept, "{messages} messages of {bytes} bytes");
+    assert_eq!(js.load_snapshot("ORDERS@2.2", 99).await.unwrap().as_ref(), Some(&body));
+    assert_eq!(js.load_snapshot("ORDERS", 1).await.unwrap(), Some(b"state".to_vec()));
+}
