@@ -35,6 +35,10 @@ static WRITING: AtomicUsize = AtomicUsize::new(0);
 static OPEN: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 static BROKE: AtomicBool = AtomicBool::new(false);
 
+fn wait_until_open() {
+    drop(OPEN.1.wait_while(OPEN.0.lock().unwrap(), |open| !*open).unwrap());
+}
+
 #[derive(Clone, Default, Deserialize)]
 struct Watched(Sum);
 
@@ -42,8 +46,7 @@ impl Serialize for Watched {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.0.times.contains_key(&HELD) {
             WRITING.fetch_add(1, Ordering::SeqCst);
-            let open = OPEN.1.wait_while(OPEN.0.lock().unwrap(), |open| !*open);
-            drop(open.unwrap());
+            wait_until_open();
         }
         if self.0.times.contains_key(&BREAKS) {
             assert!(BROKE.swap(true, Ordering::SeqCst), "a state that cannot be written down");
