@@ -1,6 +1,11 @@
 //! Snapshots of journals, kept as objects in one bucket per journal, so that nobody else need be allowed to touch them.
 
-use async_nats::jetstream::{Context, object_store::ObjectStore};
+use std::collections::BTreeSet;
+
+use async_nats::jetstream::{
+    Context,
+    object_store::{ObjectInfo, ObjectStore},
+};
 use futures_util::TryStreamExt;
 use tokio::io::AsyncReadExt;
 
@@ -18,9 +23,35 @@ fn name(journal: &str, sequence: u64) -> String {
 }
 
 /// What a later release keeps of a journal beside the others' (`ORDERS@2.2`) is in that journal's bucket.
+fn bucket_of(journal: &str) -> String {
+    bucket_name(journal.split_once('@').map_or(journal, |(journal, _version)| journal))
+}
+
 async fn bucket(context: &Context, journal: &str) -> Result<ObjectStore, Unavailable> {
-    let journal = journal.split_once('@').map_or(journal, |(journal, _version)| journal);
-    context.get_object_store(bucket_name(journal)).await.map_err(unavailable)
+    context.get_object_store(bucket_of(journal)).await.map_err(unavailable)
+}
+
+async fn objects(bucket: &ObjectStore) -> Result<Vec<ObjectInfo>, Unavailable> {
+    bucket.list().await.map_err(unavailable)?.try_collect().await.map_err(unavailable)
+}
+
+/// Throws away what is left of snapshots that were not stored to the end, because whoever stored them was stopped, or was
+/// not answered: nobody would ever, and in the end there were no room for another.
+///
+/// That of a leader who does not know yet that he is none any more may be among it. It is damaged then and passed over.
+async fn sweep(context: &Context, journal: &str, bucket: &ObjectStore) -> Result<(), Unavailable> {
+    let name = bucket_of(journal);
+    let stream = context.get_stream_no_info(format!("OBJ_{name}")).await.map_err(unavailable)?;
+    let chunks = format!("$O.{name}.C.");
+    let found = stream.info_with_subjects(format!("{chunks}>")).await.map_err(unavailable)?;
+    let found: Vec<(String, usize)> = found.try_collect().await.map_err(unavailable)?;
+    // Looked up after the chunks, so that what has been stored in between is known.
+    let whole: BTreeSet<_> = objects(bucket).await?.into_iter().map(|object| object.nuid).collect();
+    let of_none = |subject: &&String| subject.strip_prefix(&chunks).is_some_and(|nuid| !whole.contains(nuid));
+    for subject in found.iter().map(|(subject, _count)| subject).filter(of_none) {
+        stream.purge().filter(subject).await.map_err(unavailable)?;
+    }
+    Ok(())
 }
 
 pub(super) async fn save(
@@ -29,16 +60,15 @@ pub(super) async fn save(
     sequence: u64,
     body: Vec<u8>,
 ) -> Result<(), Unavailable> {
-    let name = name(journal, sequence);
-    bucket(context, journal).await?.put(name.as_str(), &mut body.as_slice()).await.map_err(unavailable)?;
+    let bucket = bucket(context, journal).await?;
+    sweep(context, journal, &bucket).await?;
+    bucket.put(name(journal, sequence).as_str(), &mut body.as_slice()).await.map_err(unavailable)?;
     Ok(())
 }
 
 pub(super) async fn list(context: &Context, journal: &str) -> Result<Vec<u64>, Unavailable> {
     let prefix = format!("{journal}.");
-    let bucket = bucket(context, journal).await?;
-    let objects: Vec<_> =
-        bucket.list().await.map_err(unavailable)?.try_collect().await.map_err(unavailable)?;
+    let objects = objects(&bucket(context, journal).await?).await?;
     let mut sequences: Vec<u64> = objects
         .iter()
         .filter_map(|object| object.name.strip_prefix(&prefix))

@@ -62,6 +62,8 @@ pub struct JournalConfig {
     pub snapshot_messages: u64,
     /// Time after which a snapshot is taken if anything has changed.
     pub snapshot_interval: Duration,
+    /// Time in which a snapshot is stored or given up; there is no other until then.
+    pub snapshot_patience: Duration,
     /// Time after which positions that moved without events are written down.
     pub checkpoint: Duration,
     /// The lingering rule.
@@ -82,6 +84,7 @@ impl JournalConfig {
             beat: Duration::from_millis(500),
             snapshot_messages: 50_000,
             snapshot_interval: Duration::from_secs(60),
+            snapshot_patience: Duration::from_secs(600),
             checkpoint: Duration::from_secs(1),
             linger: Linger::default(),
             clock,

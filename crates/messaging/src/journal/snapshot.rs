@@ -4,9 +4,14 @@
 //! therefore finds the last ones that it can read, however long the later one was at work: the beginning of the journal
 //! may have aged out by then.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    time::timeout,
+};
 use tracing::{error, info, warn};
 
 use super::{Decider, Positions, fold::Folded, parked::Parked};
@@ -118,8 +123,13 @@ pub(super) async fn load<L: Log, D: Decider>(
     Ok(Folded::default())
 }
 
-/// Writes the fold down, stores it and forgets the oldest ones.
-pub(super) async fn save<L: Log, D: Decider>(log: L, journal: &'static str, folded: Folded<D::State>) {
+/// Writes the fold down, stores it within the time given and forgets the oldest ones.
+pub(super) async fn save<L: Log, D: Decider>(
+    log: L,
+    journal: &'static str,
+    folded: Folded<D::State>,
+    patience: Duration,
+) {
     let (sequence, shelf) = (folded.sequence, shelf(journal, D::STATE_VERSION));
     let body = match aside(move || encode::<D>(&folded)) {
         Ok(body) => body,
@@ -133,7 +143,8 @@ pub(super) async fn save<L: Log, D: Decider>(log: L, journal: &'static str, fold
         }
         Ok::<_, Unavailable>(())
     };
-    match stored.await {
+    let stored = timeout(patience, stored).await;
+    match stored.unwrap_or_else(|_elapsed| Err(Unavailable("it takes too long".to_owned()))) {
         Ok(()) => info!(journal, sequence, bytes, "snapshot stored"),
         Err(error) => warn!(journal, sequence, %error, "snapshot not stored; the next one will be"),
     }

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     HoldAfter(&'static str),
     /// They are stored, and their sender is told that nobody knows.
     LoseAnswer(&'static str),
+    /// The first snapshot from now is never stored, and nobody hears of it.
+    HoldSnapshot,
     /// The process sends and hears nothing at all, whatever the subject.
     Freeze,
 }
@@ -165,6 +167,9 @@ impl Log for Faulty {
 
     async fn save_snapshot(&self, journal: &str, sequence: u64, body: Vec<u8>) -> Result<(), Unavailable> {
         self.thawed().await;
+        if *self.fault.borrow() == Fault::HoldSnapshot && self.struck.fetch_add(1, Ordering::SeqCst) == 0 {
+            std::future::pending::<()>().await;
+        }
         self.inner.save_snapshot(journal, sequence, body).await
     }
 

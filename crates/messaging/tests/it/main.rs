@@ -10,6 +10,7 @@ mod journal_foreign;
 mod journal_parking;
 mod journal_redrive;
 mod journal_rollback;
+mod journal_snapshots;
 mod journal_trust;
 mod log;
 mod remade;

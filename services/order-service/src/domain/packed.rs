@@ -52,3 +52,87 @@ impl<'de> Deserialize<'de> for Packed {
         Ok(Self(bytes.into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use events::{
+        Money, Timestamp, TraceId,
+        orders::{CancelReason, Quantity},
+    };
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::domain::Stage;
+
+    fn stages() -> impl Strategy<Value = Stage> {
+        let line = (any::<String>(), any::<u32>()).prop_map(|(sku, quantity)| Quantity { sku, quantity });
+        let reason = prop::sample::select(vec![
+            CancelReason::OutOfStock,
+            CancelReason::UnknownSku,
+            CancelReason::PaymentDeclined,
+            CancelReason::Customer,
+            CancelReason::Expired,
+        ]);
+        let refunded = || vec(any::<String>(), 0..4);
+        prop_oneof![
+            (vec(line, 0..5), any::<i64>(), any::<String>(), refunded()).prop_map(
+                |(lines, at, charge_id, refunded)| {
+                    Stage::Confirmed { lines, at: Timestamp(at), charge_id, refunded }
+                }
+            ),
+            (reason, refunded()).prop_map(|(reason, refunded)| Stage::Cancelled { reason, refunded }),
+        ]
+    }
+
+    fn orders() -> impl Strategy<Value = Order> {
+        let customer = prop_oneof![any::<String>(), (0_usize..200_000).prop_map(|length| "ü".repeat(length))];
+        let currency = prop::sample::select(vec!["EUR", "JPY", "AED", "ZWG"]);
+        let rest = (any::<[u8; 16]>(), any::<i64>(), stages());
+        (customer, any::<i64>(), currency, rest).prop_map(
+            |(customer_id, amount, currency, (trace, due, stage))| Order {
+                customer_id,
+                total: Money { amount, currency: currency.parse().expect("a currency") },
+                trace_id: TraceId(trace),
+                due: Timestamp(due),
+                stage,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_what_comes_out_whichever_way_it_went(order in orders()) {
+            let packed = Packed::new(&order);
+            prop_assert_eq!(&packed.order(), &order);
+            let json = serde_json::to_vec(&packed).expect("it can be written down");
+            let read: Packed = serde_json::from_slice(&json).expect("it can be read");
+            prop_assert_eq!(read.order(), order);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..200), order in orders(), cut in any::<prop::sample::Index>()) {
+            let whole = Packed::new(&order).0;
+            let cut = &whole[..cut.index(whole.len())];
+            for bytes in [&bytes[..], cut] {
+                let json = serde_json::to_vec(&STANDARD.encode(bytes)).expect("text");
+                if let Ok(read) = serde_json::from_slice::<Packed>(&json) {
+                    read.order();
+                }
+            }
+            prop_assert!(postcard::from_bytes::<Order>(cut).is_err(), "an order cut short is none");
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_each_reason_stay_what_they_are() {
+        let reasons = [
+            CancelReason::OutOfStock,
+            CancelReason::UnknownSku,
+            CancelReason::PaymentDeclined,
+            CancelReason::Customer,
+            CancelReason::Expired,
+        ];
+        let bytes = reasons.map(|reason| postcard::to_allocvec(&reason).expect("bytes"));
+        assert_eq!(bytes, [[0], [1], [2], [3], [4]]);
+    }
+}
