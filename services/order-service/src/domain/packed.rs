@@ -55,10 +55,7 @@ impl<'de> Deserialize<'de> for Packed {
 
 #[cfg(test)]
 mod tests {
-    use events::{
-        Money, Timestamp, TraceId,
-        orders::{CancelReason, Quantity},
-    };
+    use events::{Money, Timestamp, TraceId, orders::Quantity};
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
@@ -66,13 +63,6 @@ mod tests {
 
     fn stages() -> impl Strategy<Value = Stage> {
         let line = (any::<String>(), any::<u32>()).prop_map(|(sku, quantity)| Quantity { sku, quantity });
-        let reason = prop::sample::select(vec![
-            CancelReason::OutOfStock,
-            CancelReason::UnknownSku,
-            CancelReason::PaymentDeclined,
-            CancelReason::Customer,
-            CancelReason::Expired,
-        ]);
         let refunded = || vec(any::<String>(), 0..4);
         prop_oneof![
             (vec(line, 0..5), any::<i64>(), any::<String>(), refunded()).prop_map(
@@ -80,7 +70,7 @@ mod tests {
                     Stage::Confirmed { lines, at: Timestamp(at), charge_id, refunded }
                 }
             ),
-            (reason, refunded()).prop_map(|(reason, refunded)| Stage::Cancelled { reason, refunded }),
+            refunded().prop_map(|refunded| Stage::Cancelled { refunded }),
         ]
     }
 
@@ -121,18 +111,5 @@ mod tests {
             }
             prop_assert!(postcard::from_bytes::<Order>(cut).is_err(), "an order cut short is none");
         }
-    }
-
-    #[test]
-    fn the_bytes_of_each_reason_stay_what_they_are() {
-        let reasons = [
-            CancelReason::OutOfStock,
-            CancelReason::UnknownSku,
-            CancelReason::PaymentDeclined,
-            CancelReason::Customer,
-            CancelReason::Expired,
-        ];
-        let bytes = reasons.map(|reason| postcard::to_allocvec(&reason).expect("bytes"));
-        assert_eq!(bytes, [[0], [1], [2], [3], [4]]);
     }
 }
