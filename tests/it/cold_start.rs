@@ -1,7 +1,10 @@
 //! A journal is loaded from its newest readable snapshot and what was written after it.
 
 use anyhow::ensure;
-use messaging::log::Log;
+use events::catalogue::ORDERS;
+use inventory_service::decider::InventoryDecider;
+use messaging::{journal, log::Log};
+use order_service::decider::OrderDecider;
 use orderfleet::fleet::{FleetOptions, Proc};
 use testkit::eventually;
 
@@ -18,11 +21,10 @@ async fn journals_start_from_a_snapshot_and_the_tail_and_past_unreadable_ones() 
     let load = shop.load(busy_day("cold", 300, 100.0)).await?;
     let mut accepted = load.finish().await?.accepted;
 
-    let newest = async |journal| log.snapshots(journal).await.ok()?.first().copied();
     for (service, journal) in JOURNALS {
         let proc = shop.fleet.get(service, 1)?;
         eventually(SOON, "two snapshots", async || {
-            log.snapshots(journal).await.is_ok_and(|all| all.len() >= 2)
+            log.snapshots(&shelf(journal)).await.is_ok_and(|all| all.len() >= 2)
         })
         .await;
         restart(&proc).await?;
@@ -38,8 +40,9 @@ async fn journals_start_from_a_snapshot_and_the_tail_and_past_unreadable_ones() 
     for (service, journal) in JOURNALS {
         let proc = shop.fleet.get(service, 1)?;
         proc.kill().await?;
-        let damaged = newest(journal).await.expect("there are snapshots");
-        log.save_snapshot(journal, damaged, b"no snapshot at all".to_vec()).await?;
+        let kept = log.snapshots(&shelf(journal)).await?;
+        let newest = *kept.first().expect("there are snapshots");
+        log.save_snapshot(&shelf(journal), newest, b"no snapshot at all".to_vec()).await?;
         proc.restart().await?;
         after_last(&proc, "snapshot unreadable")?;
         after_last(&proc, "snapshot loaded")?;
@@ -50,8 +53,8 @@ async fn journals_start_from_a_snapshot_and_the_tail_and_past_unreadable_ones() 
     for (service, journal) in JOURNALS {
         let proc = shop.fleet.get(service, 1)?;
         proc.kill().await?;
-        for sequence in log.snapshots(journal).await? {
-            log.save_snapshot(journal, sequence, Vec::new()).await?;
+        for sequence in log.snapshots(&shelf(journal)).await? {
+            log.save_snapshot(&shelf(journal), sequence, Vec::new()).await?;
         }
         proc.restart().await?;
     }
@@ -60,6 +63,15 @@ async fn journals_start_from_a_snapshot_and_the_tail_and_past_unreadable_ones() 
     assert_eq!(shop.stock.get("LAMP").await?.map(|level| level.available), Some(8));
     shop.verify(accepted).await?;
     shop.close().await
+}
+
+/// The name under which a journal's snapshots are kept.
+fn shelf(name: &str) -> String {
+    if name == ORDERS.name {
+        journal::shelf::<OrderDecider>(name)
+    } else {
+        journal::shelf::<InventoryDecider>(name)
+    }
 }
 
 async fn restart(proc: &Proc) -> anyhow::Result<()> {

@@ -6,7 +6,9 @@ mod silence;
 use std::{ops::Range, sync::Arc, time::Duration};
 
 use events::catalogue::{INVENTORY, ORDERS};
-use messaging::log::Log;
+use inventory_service::decider::InventoryDecider;
+use messaging::{journal::shelf, log::Log};
+use order_service::decider::OrderDecider;
 use testkit::simulated::NetFaults;
 use tokio_util::task::TaskTracker;
 
@@ -158,11 +160,12 @@ impl Nemesis {
 
     async fn damage_snapshot(&self) {
         let (world, log) = (&self.world, self.world.broker.client("nemesis"));
-        let (role, journal) =
-            world.chance.pick(&[(Role::Order, ORDERS.name), (Role::Inventory, INVENTORY.name)]);
-        if let Ok(kept) = log.snapshots(journal).await
+        let orders = (Role::Order, shelf::<OrderDecider>(ORDERS.name));
+        let stock = (Role::Inventory, shelf::<InventoryDecider>(INVENTORY.name));
+        let (role, journal) = if world.chance.hits(0.5) { orders } else { stock };
+        if let Ok(kept) = log.snapshots(&journal).await
             && let Some(newest) = kept.first()
-            && log.save_snapshot(journal, *newest, b"nothing of the kind".to_vec()).await.is_ok()
+            && log.save_snapshot(&journal, *newest, b"nothing of the kind".to_vec()).await.is_ok()
         {
             world.trace.note("nemesis", "damages", *newest, || format!("the snapshot {journal}:{newest}"));
             world.trace.sometimes("a snapshot is damaged");

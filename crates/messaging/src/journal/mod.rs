@@ -41,6 +41,7 @@ pub use decider::{Decider, InputStream, Meta};
 pub use handle::{JournalHandle, JournalStatus, Role};
 pub use positions::Positions;
 pub use replay::{Replayed, replay};
+pub use snapshot::shelf;
 
 /// Reads that may wait for the journal's task.
 const QUERIES: usize = 1_024;

@@ -39,8 +39,13 @@ struct Snapshot<S> {
     state: S,
 }
 
-/// The name under which a journal's snapshots of a version of the state are kept.
-fn shelf(journal: &str, state_version: u32) -> String {
+/// The name under which this release keeps a journal's snapshots.
+#[must_use]
+pub fn shelf<D: Decider>(journal: &str) -> String {
+    shelf_of(journal, D::STATE_VERSION)
+}
+
+fn shelf_of(journal: &str, state_version: u32) -> String {
     match (FORMAT, state_version) {
         FIRST => journal.to_owned(),
         (format, state) => format!("{journal}@{format}.{state}"),
@@ -101,7 +106,7 @@ pub(super) async fn load<L: Log, D: Decider>(
 ) -> Result<Folded<D::State>, Unavailable> {
     let mut found = Vec::new();
     for version in D::READS_FROM..=D::STATE_VERSION {
-        let shelf = shelf(journal, version);
+        let shelf = shelf_of(journal, version);
         found.extend(log.snapshots(&shelf).await?.into_iter().map(|sequence| (sequence, shelf.clone())));
     }
     found.sort_unstable_by(|one, other| other.cmp(one));
@@ -130,7 +135,7 @@ pub(super) async fn save<L: Log, D: Decider>(
     folded: Folded<D::State>,
     patience: Duration,
 ) {
-    let (sequence, shelf) = (folded.sequence, shelf(journal, D::STATE_VERSION));
+    let (sequence, shelf) = (folded.sequence, shelf::<D>(journal));
     let body = match aside(move || encode::<D>(&folded)) {
         Ok(body) => body,
         Err(error) => return error!(journal, sequence, %error, "the state cannot be written down"),

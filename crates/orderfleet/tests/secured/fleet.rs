@@ -72,13 +72,13 @@ impl Shop {
         .await
     }
 
-    /// The sequences of both journals' snapshots that are stored.
+    /// How many of both journals' snapshots are stored, under the names that this release has for them.
     async fn snapshots(&self) -> (usize, usize) {
         let order = connect(&self.broker(), "order-service").await;
         let inventory = connect(&self.broker(), "inventory-service").await;
         let count =
             async |js: &messaging::jetstream::JetStream, journal| js.snapshots(journal).await.unwrap().len();
-        (count(&order, "ORDERS").await, count(&inventory, "INVENTORY").await)
+        (count(&order, "ORDERS@2.2").await, count(&inventory, "INVENTORY").await)
     }
 }
 
