@@ -118,6 +118,19 @@ impl Rig {
         eventually(SOON, "the sum", sum).await;
     }
 
+    /// Adds more until there is a snapshot, and gives back the sum.
+    async fn goes_on_until_a_snapshot(&self, log: &impl Log, mut total: u64) -> u64 {
+        let mut number = 1_000;
+        eventually(SOON, "a snapshot", async || {
+            total += publish(log, number..number + 6).await;
+            number += 6;
+            self.reaches(total).await;
+            log.snapshots("ORDERS").await.is_ok_and(|taken| !taken.is_empty())
+        })
+        .await;
+        total
+    }
+
     async fn retire(mut self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(Duration::from_secs(4), self.task.join_next()).await;
@@ -167,14 +180,7 @@ async fn a_snapshot_that_cannot_be_written_down_is_followed_by_one_that_can() {
     let rig = Rig::start(js.clone(), "a").await;
     let mut total = publish(&js, [BREAKS].into_iter().chain(100..110)).await;
     eventually(SOON, "it to break", async || BROKE.load(Ordering::SeqCst)).await;
-    let mut number = 110;
-    eventually(SOON, "a snapshot", async || {
-        total += publish(&js, number..number + 6).await;
-        number += 6;
-        rig.reaches(total).await;
-        js.snapshots("ORDERS").await.is_ok_and(|taken| !taken.is_empty())
-    })
-    .await;
+    total = rig.goes_on_until_a_snapshot(&js, total).await;
     rig.retire().await;
     let next = Rig::start(js.clone(), "b").await;
     next.reaches(total).await;
@@ -187,16 +193,9 @@ async fn a_snapshot_whose_storing_never_ends_is_followed_by_others() {
     let log = Faulty::new(js.clone());
     log.set(Fault::HoldSnapshot);
     let rig = Rig::start(log.clone(), "a").await;
-    let mut total = publish(&js, 100..120).await;
+    let total = publish(&js, 100..120).await;
     log.strikes().await;
-    let mut number = 120;
-    eventually(SOON, "a snapshot", async || {
-        total += publish(&js, number..number + 6).await;
-        number += 6;
-        rig.reaches(total).await;
-        js.snapshots("ORDERS").await.is_ok_and(|taken| !taken.is_empty())
-    })
-    .await;
+    rig.goes_on_until_a_snapshot(&js, total).await;
 }
 
 /// What stands in the bucket of the journal's snapshots: messages and bytes.
