@@ -50,7 +50,7 @@ measure() {
     for ((run = 1; run <= runs; run++)); do
         for row in "${rows[@]}"; do
             local file=$into/${row%%=*}.$run
-            [ ! -e "$file.json" ] && [ ! -e "$file.failed" ] || continue
+            if [ -e "$file.json" ] || [ -e "$file.failed" ]; then continue; fi
             echo "$(date +%T) ${row%%=*}, run $run" >&2
             # shellcheck disable=SC2086 # the arguments are words
             if "${command[@]}" ${row#*=} >"$file.part" 2>"$file.log"; then
