@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, thread, time::Duration};
 
 use anyhow::Context;
 use audit_service::{
-    integrity::{Auditor, Scope},
+    integrity::{Auditor, Pace, Scope},
     projection::STREAMS,
     trail::{self, Trail},
 };
@@ -95,10 +95,15 @@ async fn read_trail(url: &str, source: Still) -> anyhow::Result<AuditEvidence> {
             |row: &trail::Recorded| AuditRow { sequence: row.sequence, body: Recorded::hash_of(&row.body) };
         evidence.streams.insert((*stream).to_owned(), rows.iter().map(row).collect());
     }
-    let report = Auditor::new(trail, source).examine(Some(Scope::ALL)).await?;
-    if !report.complete {
-        let what = serde_json::to_string(&report)?;
-        evidence.flaws.push(TrailFlaw { place: "audit".to_owned(), what });
+    let auditor = Auditor::new(trail, source, Pace::DEFAULT);
+    let mut scope = Some(Scope::VERIFY);
+    while let Some(wanted) = scope {
+        let report = auditor.examine(wanted).await?;
+        if !report.complete {
+            let what = serde_json::to_string(&report)?;
+            evidence.flaws.push(TrailFlaw { place: "audit".to_owned(), what });
+        }
+        scope = report.next.map(|next| wanted.going_on(next));
     }
     Ok(evidence)
 }

@@ -38,7 +38,13 @@ use service::{Needs, Service};
 
 pub use config::Config;
 
-use crate::{http::Api, integrity::Auditor, metrics::Metrics, projection::AuditTrail, trail::Trail};
+use crate::{
+    http::Api,
+    integrity::{Auditor, Pace},
+    metrics::Metrics,
+    projection::AuditTrail,
+    trail::Trail,
+};
 
 const NEEDS: Needs = Needs { streams: projection::STREAMS, consumers: &[] };
 
@@ -61,7 +67,7 @@ pub async fn serve<S: Source>(process: &Process, store: Store, source: S) -> any
     let handle = project(process, store.clone(), source.clone())?;
     watch(process, &handle);
     let trail = Trail::new(store);
-    let auditor = Auditor::new(trail.clone(), source);
+    let auditor = Auditor::new(trail.clone(), source, Pace::DEFAULT);
     process.serve(http::router(Api::new(trail, auditor, handle))).await
 }
 

@@ -24,15 +24,16 @@ pub(super) async fn integrity<S: Source>(
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Report>, Problem> {
     let scope = scope(&parameters)?;
-    let _turn = match scope {
-        Some(_) => Some(api.verifying.try_acquire().map_err(|_taken| problems::busy())?),
-        None => None,
+    let _turn = if scope.verify {
+        Some(api.verifying.try_acquire().map_err(|_taken| problems::busy())?)
+    } else {
+        None
     };
     let report = api.auditor.examine(scope).await.map_err(|error| problems::database(&error))?;
     Ok(Json(report))
 }
 
-fn scope(parameters: &Parameters) -> Result<Option<Scope>, Problem> {
+fn scope(parameters: &Parameters) -> Result<Scope, Problem> {
     let Parameters { verify, stream, from } = parameters;
     if let Some(other) = verify.as_deref().filter(|verify| *verify != "full") {
         return Err(Problem::invalid_parameter(
@@ -40,24 +41,12 @@ fn scope(parameters: &Parameters) -> Result<Option<Scope>, Problem> {
             format_args!("must be full, not {other:?}, or absent"),
         ));
     }
-    match (verify, stream, from) {
-        (None, None, None) => Ok(None),
-        (None, Some(_), _) => {
-            Err(Problem::invalid_parameter("stream", "says where to begin: add `verify=full`"))
-        }
-        (None, None, Some(_)) => {
-            Err(Problem::invalid_parameter("from", "says where to begin: add `verify=full`"))
-        }
-        (Some(_), None, None) => Ok(Some(Scope::ALL)),
-        (Some(_), None, Some(_)) => {
-            Err(Problem::invalid_parameter("from", "is a sequence of one stream: name it by `stream`"))
-        }
-        (Some(_), Some(stream), from) => {
-            let stream = parameters::stream("stream", stream)?;
-            let from = from.as_deref().map_or(Ok(1), |from| parameters::sequence("from", from))?;
-            Ok(Some(Scope { stream: Some(stream), from }))
-        }
+    if stream.is_none() && from.is_some() {
+        return Err(Problem::invalid_parameter("from", "is a sequence of one stream: name it by `stream`"));
     }
+    let stream = stream.as_deref().map(|stream| parameters::stream("stream", stream)).transpose()?;
+    let from = from.as_deref().map_or(Ok(1), |from| parameters::sequence("from", from))?;
+    Ok(Scope { stream, from, verify: verify.is_some() })
 }
 
 #[cfg(test)]
@@ -68,7 +57,12 @@ mod tests {
     use runtime::Clock;
 
     use super::*;
-    use crate::{integrity::Auditor, metrics::Metrics, projection::AuditTrail, trail::Trail};
+    use crate::{
+        integrity::{Auditor, Pace},
+        metrics::Metrics,
+        projection::AuditTrail,
+        trail::Trail,
+    };
 
     /// An API over an empty trail that nobody writes.
     async fn api(database: &testing::Database) -> Arc<Api<testing::MemoryStreams>> {
@@ -80,7 +74,7 @@ mod tests {
         let config = ProjectorConfig::THRIFTY;
         let (_, handle) = Projector::new(store.clone(), source.clone(), audit, config, &metrics);
         let trail = Trail::new(store);
-        Arc::new(Api::new(trail.clone(), Auditor::new(trail, source), handle))
+        Arc::new(Api::new(trail.clone(), Auditor::new(trail, source, Pace::DEFAULT), handle))
     }
 
     #[tokio::test]

@@ -9,6 +9,9 @@
 //! To compare a stream with the trail, ask `GET /events?stream=ORDERS&after=0&limit=1000&view=digest`, and
 //! again with `after` the last sequence of the answer, until `next_cursor` is null: every message with its
 //! id and the SHA-256 of its body, in the order of the stream.
+//!
+//! A request takes bounded time. Where a trail is too long for one, `GET /integrity` answers `"finished": false` for
+//! what it has examined, and is asked again with `stream` and `from` as its `next` says, until it has finished.
 
 mod cursor;
 mod events;

@@ -1,147 +1,157 @@
 //! Counts what the trail has of each stream, and names what it lacks.
 
+use std::sync::Arc;
+
 use ::projection::Projection;
 use events::Timestamp;
-use sqlx::{AssertSqlSafe, Row, any::AnyRow};
+use sqlx::{
+    Any, AssertSqlSafe, Row,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
-use super::report::{Gap, Removed};
+use super::{
+    report::{Gap, Removed},
+    statements::Statements,
+};
 use crate::{
-    projection::{AuditTrail, sql},
+    projection::{AuditTrail, STREAMS, sql},
     trail::{Trail, unsigned},
 };
 
-/// Most gaps and removals listed per stream.
-const LISTED: i64 = 1_000;
+/// Counts rows of a trail.
+#[derive(Debug, Clone)]
+pub(super) struct Counter {
+    trail: Trail,
+    chunk: usize,
+    statements: Statements,
+}
 
-/// What the trail has of one stream.
+/// Part of a stream: what comes after a sequence, up to and with another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) after: u64,
+    pub(super) up_to: u64,
+}
+
+/// What the trail has of a part.
 pub(super) struct Count {
-    pub(super) first: u64,
-    pub(super) last: u64,
+    /// Where the part ends that this is about.
+    pub(super) up_to: u64,
     pub(super) count: u64,
-    pub(super) written: u64,
     pub(super) expected: u64,
-    pub(super) gaps: Vec<Gap>,
     pub(super) removed: Vec<Removed>,
 }
 
-impl Count {
-    pub(super) async fn of(trail: &Trail, stream: &str) -> Result<Self, sqlx::Error> {
-        // Rows up to here never change again, so that what follows needs no transaction around it.
-        let written = written(trail, stream).await?;
-        let has_place = trail.dialect().has_place;
-        let row = sqlx::query(AssertSqlSafe(format!(
-            "SELECT COALESCE(MIN(sequence), 0), COALESCE(MAX(sequence), 0), COUNT(*) \
-             FROM events WHERE stream = $1 AND sequence <= $2 AND {has_place}"
-        )))
-        .bind(stream)
-        .bind(sql(written))
-        .fetch_one(trail.store().reader())
-        .await?;
-        let (first, last, count): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let mut counted = Self {
-            first: unsigned(first),
-            last: unsigned(last),
-            count: unsigned(count),
-            written,
-            expected: written.saturating_sub(missing(trail, stream, written).await?),
-            gaps: gaps(trail, stream, 1, written).await?,
-            removed: Vec::new(),
-        };
-        if counted.count != counted.expected {
-            counted.removed = removed(trail, stream, &counted).await?;
+impl Counter {
+    /// Counts a trail in chunks of so many rows.
+    pub(super) fn new(trail: Trail, chunk: usize) -> Self {
+        let chunk = chunk.max(1);
+        Self { statements: Statements::of(trail.dialect(), chunk), trail, chunk }
+    }
+
+    /// The last sequence ever written. Rows up to there never change again, so that no transaction has to be around
+    /// what is asked about them.
+    pub(super) async fn written(&self, stream: &str) -> Result<u64, sqlx::Error> {
+        let query = query(&self.statements.written).bind(AuditTrail::NAME).bind(stream);
+        self.optional(query).await.map(Option::unwrap_or_default)
+    }
+
+    /// The first and the last sequence of what was written; 0 when there is none.
+    pub(super) async fn ends(&self, stream: &str, written: u64) -> Result<(u64, u64), sqlx::Error> {
+        let end = |statement| self.optional(query(statement).bind(stream).bind(sql(written)));
+        let (first, last) = (end(&self.statements.first).await?, end(&self.statements.last).await?);
+        Ok((first.unwrap_or_default(), last.unwrap_or_default()))
+    }
+
+    /// Where the next chunk of a part ends: at a row, or with the part.
+    pub(super) async fn end_of_chunk(&self, stream: &str, part: Part) -> Result<u64, sqlx::Error> {
+        // Planned anew each time: a plan for any two sequences may read all that is between them, and then sort.
+        let query = of_part(&self.statements.chunk, stream, part).persistent(false);
+        let (rows, last) = two(&query.fetch_one(self.trail.store().reader()).await?)?;
+        Ok(if rows < self.chunk as u64 { part.up_to } else { last })
+    }
+
+    /// Counts a chunk, and lists at most so many holes in it. One after which there is more ends with its last message:
+    /// the hole behind it is as a whole part of what follows.
+    pub(super) async fn count(
+        &self,
+        stream: &str,
+        chunk: Part,
+        written: u64,
+        most: usize,
+    ) -> Result<Count, sqlx::Error> {
+        let query = of_part(&self.statements.count, stream, chunk);
+        let (count, last) = two(&query.fetch_one(self.trail.store().reader()).await?)?;
+        let up_to = if chunk.up_to < written && count > 0 { last } else { chunk.up_to };
+        let part = Part { up_to, ..chunk };
+        let missing = of_part(&self.statements.missing, stream, part);
+        let missing = self.optional(missing).await?.unwrap_or_default();
+        let expected = (up_to - part.after).saturating_sub(missing);
+        let mut removed = Vec::new();
+        if count != expected {
+            removed = self.removed(stream, part, last.max(part.after)).await?;
+            removed.truncate(most);
         }
-        Ok(counted)
+        Ok(Count { up_to, count, expected, removed })
+    }
+
+    /// The known gaps that overlap a part, and be it by one sequence.
+    pub(super) async fn gaps(&self, stream: &str, part: Part) -> Result<Vec<Gap>, sqlx::Error> {
+        let query = of_part(&self.statements.gaps, stream, part);
+        let rows = query.fetch_all(self.trail.store().reader()).await?;
+        let gap = |row: &AnyRow| {
+            let (from, to) = two(row)?;
+            Ok(Gap { from, to, seen_at: Timestamp(row.try_get(2)?) })
+        };
+        rows.iter().map(gap).collect()
+    }
+
+    /// How many messages the trail has that it never wrote: of another stream, or of none of a stream's sequences.
+    pub(super) async fn strangers(&self) -> Result<u64, sqlx::Error> {
+        let mut strangers = self.optional(query(&self.statements.foreign)).await?.unwrap_or_default();
+        for stream in STREAMS {
+            let outside = query(&self.statements.outside).bind(*stream).bind(AuditTrail::NAME);
+            strangers += self.optional(outside).await?.unwrap_or_default();
+        }
+        Ok(strangers)
+    }
+
+    /// Holes that no gap explains: before a message, and after the last.
+    async fn removed(&self, stream: &str, part: Part, last: u64) -> Result<Vec<Removed>, sqlx::Error> {
+        let query = of_part(&self.statements.holes, stream, part);
+        let rows = query.fetch_all(self.trail.store().reader()).await?;
+        let hole = |row: &AnyRow| {
+            let (before, sequence) = two(row)?;
+            Ok(Removed { from: before + 1, to: sequence - 1 })
+        };
+        let mut holes: Vec<Removed> = rows.iter().map(hole).collect::<Result<_, sqlx::Error>>()?;
+        if last < part.up_to {
+            holes.push(Removed { from: last + 1, to: part.up_to });
+        }
+        let mut removed = Vec::new();
+        for hole in holes {
+            let known = self.gaps(stream, Part { after: hole.from - 1, up_to: hole.to }).await?;
+            removed.extend(hole.without(&known));
+        }
+        Ok(removed)
+    }
+
+    /// The one number that is asked for.
+    async fn optional(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<u64>, sqlx::Error> {
+        let row = query.fetch_optional(self.trail.store().reader()).await?;
+        row.map(|row| row.try_get(0).map(unsigned)).transpose()
     }
 }
 
-/// The last sequence ever written.
-async fn written(trail: &Trail, stream: &str) -> Result<u64, sqlx::Error> {
-    let row = sqlx::query("SELECT sequence FROM projection_offsets WHERE projection = $1 AND stream = $2")
-        .bind(AuditTrail::NAME)
-        .bind(stream)
-        .fetch_optional(trail.store().reader())
-        .await?;
-    row.map_or(Ok(0), |row| row.try_get(0).map(unsigned))
+fn query<'q>(statement: &Arc<str>) -> Query<'q, Any, AnyArguments> {
+    sqlx::query(AssertSqlSafe(Arc::clone(statement)))
 }
 
-/// How many sequences are known to be gaps.
-async fn missing(trail: &Trail, stream: &str, written: u64) -> Result<u64, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT CAST(COALESCE(SUM(to_sequence - from_sequence + 1), 0) AS BIGINT) \
-         FROM gaps WHERE stream = $1 AND to_sequence <= $2",
-    )
-    .bind(stream)
-    .bind(sql(written))
-    .fetch_one(trail.store().reader())
-    .await?;
-    row.try_get(0).map(unsigned)
+fn of_part<'q>(statement: &Arc<str>, stream: &'q str, part: Part) -> Query<'q, Any, AnyArguments> {
+    query(statement).bind(stream).bind(sql(part.after)).bind(sql(part.up_to))
 }
 
-/// How many messages the trail has that it never wrote: of another stream, or beyond the last one written.
-pub(super) async fn strangers(trail: &Trail) -> Result<u64, sqlx::Error> {
-    // One statement sees rows and offsets of one moment, and they are committed together.
-    let row = sqlx::query(
-        "SELECT COUNT(*) FROM events WHERE sequence > COALESCE((SELECT written.sequence \
-         FROM projection_offsets AS written WHERE written.projection = $1 \
-         AND written.stream = events.stream), 0)",
-    )
-    .bind(AuditTrail::NAME)
-    .fetch_one(trail.store().reader())
-    .await?;
-    row.try_get(0).map(unsigned)
-}
-
-/// The gaps known between two sequences.
-async fn gaps(trail: &Trail, stream: &str, from: u64, to: u64) -> Result<Vec<Gap>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT from_sequence, to_sequence, seen_at FROM gaps \
-         WHERE stream = $1 AND from_sequence >= $2 AND to_sequence <= $3 ORDER BY from_sequence LIMIT $4",
-    )
-    .bind(stream)
-    .bind(sql(from))
-    .bind(sql(to))
-    .bind(LISTED)
-    .fetch_all(trail.store().reader())
-    .await?;
-    let gap = |row: &AnyRow| {
-        let (from, to): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Gap { from: unsigned(from), to: unsigned(to), seen_at: Timestamp(row.try_get(2)?) })
-    };
-    rows.iter().map(gap).collect()
-}
-
-/// Holes that no gap explains: between messages, before the first, after the last.
-async fn removed(trail: &Trail, stream: &str, count: &Count) -> Result<Vec<Removed>, sqlx::Error> {
-    let mut holes = holes(trail, stream, count.written).await?;
-    if count.last < count.written {
-        holes.push(Removed { from: count.last + 1, to: count.written });
-    }
-    let mut removed = Vec::new();
-    for hole in holes {
-        let known = gaps(trail, stream, hole.from, hole.to).await?;
-        removed.extend(hole.without(&known));
-    }
-    Ok(removed)
-}
-
-/// Holes before a message that are not as a whole one known gap, as nearly all are.
-async fn holes(trail: &Trail, stream: &str, written: u64) -> Result<Vec<Removed>, sqlx::Error> {
-    let has_place = trail.dialect().has_place;
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "SELECT before, sequence FROM (SELECT sequence, \
-         LAG(sequence, 1, CAST(0 AS BIGINT)) OVER (ORDER BY sequence) AS before \
-         FROM events WHERE stream = $1 AND sequence <= $2 AND {has_place}) AS neighbours \
-         WHERE sequence > before + 1 AND NOT EXISTS (SELECT 1 FROM gaps WHERE stream = $1 \
-         AND from_sequence = before + 1 AND to_sequence = sequence - 1) ORDER BY sequence LIMIT $3"
-    )))
-    .bind(stream)
-    .bind(sql(written))
-    .bind(LISTED)
-    .fetch_all(trail.store().reader())
-    .await?;
-    let hole = |row: &AnyRow| {
-        let (before, sequence): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        Ok(Removed { from: unsigned(before) + 1, to: unsigned(sequence) - 1 })
-    };
-    rows.iter().map(hole).collect()
+fn two(row: &AnyRow) -> Result<(u64, u64), sqlx::Error> {
+    Ok((unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)))
 }

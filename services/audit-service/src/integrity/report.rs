@@ -6,14 +6,20 @@ use serde::Serialize;
 /// What was found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Whether everything that was ever written to the trail is still there and, as far as it was
-    /// verified, unchanged.
+    /// Whether everything that was ever written to what was examined is still there and, if it was to be verified,
+    /// unchanged; and whether there are no strangers.
     pub intact: bool,
-    /// Whether, beyond that, no message of any stream is missing: none was gone before it could be written.
+    /// Whether, beyond that, no message is missing from what was examined: none was gone before it could be written.
     pub complete: bool,
-    /// Each stream.
+    /// Whether all that was asked for has been examined. If not, this report speaks of a part of it.
+    pub finished: bool,
+    /// Where to go on if not: pass them on as `stream` and `from`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<Next>,
+    /// Each stream that was examined, or the part of it that was.
     pub streams: Vec<StreamReport>,
-    /// How many messages the trail has that it never wrote.
+    /// How many messages the whole trail has that it never wrote: none when this is 0. Not more than a thousand are
+    /// counted in a stream.
     pub strangers: u64,
     /// What the verification found, if one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,12 +29,16 @@ pub struct Report {
 impl Report {
     /// Judges what was found.
     #[must_use]
-    pub fn new(streams: Vec<StreamReport>, strangers: u64, verification: Option<Verification>) -> Self {
+    pub fn new(
+        streams: Vec<StreamReport>,
+        strangers: u64,
+        verification: Option<Verification>,
+        next: Option<Next>,
+    ) -> Self {
         let verified = verification.as_ref().is_none_or(|verification| verification.ok);
-        let intact =
-            verified && strangers == 0 && streams.iter().all(|stream| stream.count == stream.expected);
+        let intact = verified && strangers == 0 && streams.iter().all(StreamReport::has_what_was_written);
         let complete = intact && !streams.iter().any(StreamReport::lacks_messages);
-        Self { intact, complete, streams, strangers, verification }
+        Self { intact, complete, finished: next.is_none(), next, streams, strangers, verification }
     }
 }
 
@@ -41,15 +51,19 @@ pub struct StreamReport {
     pub first: u64,
     /// The last sequence in the trail; 0 when there is none.
     pub last: u64,
-    /// How many messages the trail has.
-    pub count: u64,
     /// The last sequence ever written.
     pub written: u64,
-    /// How many messages the trail must have: every sequence up to the last one written, without the gaps.
+    /// The first sequence examined.
+    pub from: u64,
+    /// The last sequence examined; less than the first when there was none.
+    pub up_to: u64,
+    /// How many of the messages examined the trail has.
+    pub count: u64,
+    /// How many it must have: every sequence examined, without the gaps.
     pub expected: u64,
-    /// What the stream no longer had when it was to be written.
+    /// What the stream no longer had when it was to be written, as far as it touches what was examined.
     pub gaps: Vec<Gap>,
-    /// What was written and has been taken out.
+    /// What of it was written and has been taken out.
     pub removed: Vec<Removed>,
     /// The hash of the last message, in hex; `None` when there is none.
     pub head: Option<String>,
@@ -58,6 +72,10 @@ pub struct StreamReport {
 }
 
 impl StreamReport {
+    fn has_what_was_written(&self) -> bool {
+        self.count == self.expected && self.removed.is_empty()
+    }
+
     fn lacks_messages(&self) -> bool {
         !self.gaps.is_empty() || self.broker.is_some_and(|broker| broker.went_back)
     }
@@ -115,22 +133,26 @@ pub struct BrokerReport {
 }
 
 /// What the verification found.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Verification {
     /// Whether nothing was found.
     pub ok: bool,
     /// How many messages were looked at.
     pub verified: u64,
-    /// Whether all that were asked for have been looked at.
-    pub finished: bool,
-    /// Where to go on if not: pass them on as `stream` and `from`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next: Option<Next>,
-    /// What was found first in each stream. Behind it the stream was not looked at.
+    /// What was found first in each stream. Behind it no more of the stream was hashed.
     pub broken: Vec<Broken>,
 }
 
-/// Where a verification goes on.
+impl Verification {
+    /// Adds what was found in one stream.
+    pub(super) fn add(&mut self, verified: u64, broken: Option<Broken>) {
+        self.verified += verified;
+        self.ok &= broken.is_none();
+        self.broken.extend(broken);
+    }
+}
+
+/// Where an examination goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Next {
     /// The stream.

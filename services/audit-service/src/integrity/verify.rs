@@ -1,89 +1,65 @@
 //! Hashes what the trail has anew, message by message, and compares.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
-use super::report::{Broken, Difference, Next, StreamReport, Verification};
+use super::report::{Broken, Difference};
 use crate::{
     chain::{self, Hash},
     fields::Fields,
     trail::{Columns, Recorded, Trail},
 };
 
-/// A verification that takes longer stops, and says where to go on.
-const VERIFICATION: Duration = Duration::from_secs(15);
-/// Messages verified by one query.
-const PORTION: usize = 100;
-
-/// Where to begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scope {
-    /// The stream; those after it follow. `None` is the first.
-    pub stream: Option<&'static str>,
-    /// The sequence in that stream.
-    pub from: u64,
+/// A walk along one stream's chain.
+pub(super) struct Walk {
+    stream: &'static str,
+    /// The sequence that it has come to.
+    reached: u64,
+    /// The hash of the message there.
+    previous: Hash,
+    /// How many messages were looked at.
+    pub(super) verified: u64,
+    /// What was found. Behind it nothing is looked at.
+    pub(super) broken: Option<Broken>,
 }
 
-impl Scope {
-    /// Everything.
-    pub const ALL: Self = Self { stream: None, from: 1 };
-}
-
-/// Verifies the streams as far as they were written when they were counted.
-pub(super) async fn verify(
-    trail: &Trail,
-    scope: Scope,
-    streams: &[StreamReport],
-) -> Result<Verification, sqlx::Error> {
-    let deadline = Instant::now() + VERIFICATION;
-    let mut verification =
-        Verification { ok: true, verified: 0, finished: true, next: None, broken: Vec::new() };
-    let mut from = scope.from.max(1);
-    let wanted =
-        streams.iter().skip_while(|report| scope.stream.is_some_and(|stream| stream != report.stream));
-    for report in wanted {
-        verification.stream(trail, report, from, deadline).await?;
-        if !verification.finished {
-            break;
-        }
-        from = 1;
+impl Walk {
+    /// Begins after a sequence.
+    pub(super) async fn after(trail: &Trail, stream: &'static str, after: u64) -> Result<Self, sqlx::Error> {
+        let before = trail.hash_before(stream, after + 1).await?;
+        let previous = before.map_or(chain::START, |hash| as_hash(&hash));
+        Ok(Self { stream, reached: after, previous, verified: 0, broken: None })
     }
-    Ok(verification)
-}
 
-impl Verification {
-    async fn stream(
+    /// Goes on up to a sequence, in portions, or until the deadline has passed; says how far it has come.
+    pub(super) async fn go_on(
         &mut self,
         trail: &Trail,
-        report: &StreamReport,
-        from: u64,
+        up_to: u64,
+        portion: usize,
         deadline: Instant,
-    ) -> Result<(), sqlx::Error> {
-        let stream = report.stream;
-        let before = trail.hash_before(stream, from).await?;
-        let mut previous = before.map_or(chain::START, |hash| as_hash(&hash));
-        let mut after = from - 1;
-        loop {
-            if Instant::now() > deadline {
-                self.finished = false;
-                self.next = Some(Next { stream, from: after + 1 });
-                return Ok(());
+    ) -> Result<u64, sqlx::Error> {
+        while self.broken.is_none() && self.reached < up_to {
+            let events = trail.stretch(self.stream, self.reached, up_to, portion).await?;
+            self.look_at(&events);
+            if events.len() < portion {
+                self.reached = up_to;
             }
-            let portion = trail.stretch(stream, after, report.written, PORTION).await?;
-            for event in &portion {
-                self.verified += 1;
-                if let Some(what) = difference(event, &previous) {
-                    self.ok = false;
-                    self.broken.push(Broken { stream, sequence: event.sequence, what });
-                    return Ok(());
-                }
-                previous = as_hash(&event.hash);
-                after = event.sequence;
+            if Instant::now() >= deadline {
+                break;
             }
-            if portion.len() < PORTION {
-                return Ok(());
+        }
+        Ok(if self.broken.is_some() { up_to } else { self.reached })
+    }
+
+    fn look_at(&mut self, events: &[Recorded]) {
+        for event in events {
+            self.verified += 1;
+            if let Some(what) = difference(event, &self.previous) {
+                self.broken = Some(Broken { stream: self.stream, sequence: event.sequence, what });
+                return;
             }
+            self.previous = as_hash(&event.hash);
+            self.reached = event.sequence;
         }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Dialect {
     /// A further condition, which rows meet that have a place in the trail: those without could be neither ordered
     /// nor paged over. They count as taken out.
     pub(crate) has_place: &'static str,
+    /// As much of that as the index by stream and sequence can tell.
+    pub(crate) has_sequence: &'static str,
     /// The hash of a message.
     pub(crate) hash: &'static str,
 }
@@ -30,6 +32,7 @@ const SQLITE: Dialect = Dialect {
               AND typeof(trace_id) IN ('text', 'null') AND typeof(causation_id) IN ('text', 'null') \
               AND typeof(timestamp) IN ('integer', 'null')",
     has_place: "typeof(stream) = 'text' AND typeof(sequence) = 'integer' AND typeof(stored_at) = 'integer'",
+    has_sequence: "typeof(sequence) = 'integer'",
     hash: "CAST(chain_hash AS BLOB)",
 };
 
@@ -37,6 +40,7 @@ const POSTGRES: Dialect = Dialect {
     columns: "stream, sequence, subject, stored_at, id, type, version, aggregate_id, order_id, \
               trace_id, causation_id, timestamp, headers, body, chain_hash, CAST(1 AS BIGINT)",
     has_place: "TRUE",
+    has_sequence: "TRUE",
     hash: "chain_hash",
 };
 

@@ -35,25 +35,31 @@ async fn an_untouched_trail_is_intact_and_complete() {
         let rig = filled(&database).await;
         let report = rig.get("/integrity").await;
         assert_eq!((&report["intact"], &report["complete"]), (&json!(true), &json!(true)));
+        assert_eq!((&report["finished"], report.get("next")), (&json!(true), None));
         assert_eq!(report.get("verification"), None);
         let mut orders = stream(&report, "ORDERS").clone();
         let head = orders["head"].take();
         assert_eq!(head, rig.all("&stream=ORDERS&after=9", 1).await[0]["chain_hash"]);
         assert_eq!(
             orders,
-            json!({ "stream": "ORDERS", "first": 1, "last": 10, "count": 10, "written": 10, "expected": 10,
-                    "gaps": [], "removed": [], "head": null,
+            json!({ "stream": "ORDERS", "first": 1, "last": 10, "written": 10, "from": 1, "up_to": 10,
+                    "count": 10, "expected": 10, "gaps": [], "removed": [], "head": null,
                     "broker": { "first": 1, "last": 10, "behind": 0, "went_back": false } })
         );
         let empty = stream(&report, "REDRIVE");
         assert_eq!((&empty["first"], &empty["count"], &empty["head"]), (&json!(0), &json!(0), &Value::Null));
 
         let verified = rig.get("/integrity?verify=full").await;
-        let verification = json!({ "ok": true, "verified": 15, "finished": true, "broken": [] });
+        let verification = json!({ "ok": true, "verified": 15, "broken": [] });
         assert_eq!(verified["verification"], verification);
         let rest = rig.get("/integrity?verify=full&stream=ORDERS&from=8").await;
         assert_eq!(rest["verification"]["verified"], json!(3 + 5));
         assert_eq!(rest["verification"]["ok"], json!(true));
+        let rest = rig.get("/integrity?stream=ORDERS&from=8").await;
+        assert_eq!(
+            (&rest["streams"][0]["stream"], &rest["streams"][0]["count"]),
+            (&json!("ORDERS"), &json!(3))
+        );
         rig.stop().await;
     }
 }
@@ -238,7 +244,8 @@ async fn what_the_trail_has_never_written_is_noticed() {
                  WHERE stream = 'ORDERS' AND sequence = 4"
             ))
             .await;
-            assert_eq!(rig.get("/integrity").await["intact"], json!(false), "{place}");
+            let report = rig.get("/integrity").await;
+            assert_eq!((&report["intact"], &report["strangers"]), (&json!(false), &json!(1)), "{place}");
             rig.stop().await;
         }
     }

@@ -6,4 +6,5 @@ mod integrity;
 mod listing;
 mod parameters;
 mod rig;
+mod slices;
 mod timeline;
