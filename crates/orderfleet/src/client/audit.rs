@@ -63,12 +63,17 @@ pub(crate) struct Digest {
     pub(crate) sha256: String,
 }
 
-/// What the trail says of itself.
+/// What the trail says of itself, as far as there was time to look.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Integrity {
     /// Nothing was removed or changed, as far as was looked.
     pub(crate) intact: bool,
-    /// Each stream.
+    /// All that was asked for has been looked at.
+    pub(crate) finished: bool,
+    /// Where to go on if not.
+    #[serde(default)]
+    pub(crate) next: Option<Next>,
+    /// Each stream that was looked at, or the part of it that was.
     pub(crate) streams: Vec<StreamIntegrity>,
     /// What looking at every hash has found.
     pub(crate) verification: Option<Verification>,
@@ -102,14 +107,11 @@ pub(crate) struct Verification {
     pub(crate) ok: bool,
     /// So many messages were looked at.
     pub(crate) verified: u64,
-    /// Where to go on, when there was not enough time for all.
-    #[serde(default)]
-    pub(crate) next: Option<Next>,
     /// In each stream the first that is not what it was.
     pub(crate) broken: Vec<Broken>,
 }
 
-/// Where a verification goes on.
+/// Where the looking goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Next {
     /// The stream.
@@ -165,7 +167,7 @@ impl AuditClient {
         self.endpoint.read(&["events"], &query).await
     }
 
-    /// Has every hash looked at, as far as there is time for it, from `next` on.
+    /// Has every message counted and every hash looked at, as far as there is time for it, from `next` on.
     pub(crate) async fn integrity(&self, next: Option<&Next>) -> Result<Integrity, CallError> {
         let mut query = vec![("verify", "full".to_owned())];
         if let Some(Next { stream, from }) = next {

@@ -20,5 +20,5 @@ pub use orders::{
 pub use patience::patiently;
 pub use stock::{Stock, StockClient, StockLevel};
 
-pub(crate) use audit::{Digest, Integrity, StreamIntegrity, Stretch};
+pub(crate) use audit::{Digest, Integrity, Next, StreamIntegrity, Stretch};
 pub(crate) use endpoint::Endpoint;

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use events::catalogue::REQUESTS;
 use tokio::{
     task::JoinSet,
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::{Listener, PAUSE, patiently};
 use crate::{
-    client::{AuditClient, Digest, Integrity, StreamIntegrity, Stretch},
+    client::{AuditClient, Digest, Integrity, Next, StreamIntegrity, Stretch},
     verify::{
         evidence::{AuditRow, Beside, Evidence, StreamEvidence, TrailFlaw},
         run::Progress,
@@ -133,18 +133,29 @@ pub(super) async fn flaws(audit: &AuditClient, listener: &Listener) -> anyhow::R
     loop {
         let report = patiently(WHOM, || audit.integrity(next.as_ref())).await?;
         for flaw in told(&report) {
-            // What was taken out is told each time.
+            // What lies across two parts is told with each.
             if !flaws.contains(&flaw) {
                 flaws.push(flaw);
             }
         }
-        let Some(verification) = report.verification else { return Ok(flaws) };
-        proved += verification.verified;
+        proved += report.verification.as_ref().map_or(0, |verification| verification.verified);
         listener(Progress::Proof { verified: proved });
-        match verification.next {
-            Some(further) => next = Some(further),
+        match further(next.as_ref(), &report)? {
             None => return Ok(flaws),
+            further => next = further,
         }
+    }
+}
+
+/// Where the proof goes on; `None` when it has finished.
+fn further(from: Option<&Next>, report: &Integrity) -> anyhow::Result<Option<Next>> {
+    match (report.finished, &report.next) {
+        (true, None) => Ok(None),
+        (false, Some(next)) if from != Some(next) => Ok(Some(next.clone())),
+        (finished, next) => bail!(
+            "{WHOM} does not get on with proving the trail: asked from {from:?} it says finished: {finished}, \
+             next: {next:?}"
+        ),
     }
 }
 
@@ -182,53 +193,4 @@ fn told(report: &Integrity) -> Vec<TrailFlaw> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(report: serde_json::Value) -> Vec<(String, String)> {
-        let report: Integrity = serde_json::from_value(report).expect("it is a report");
-        told(&report).into_iter().map(|flaw| (flaw.place, flaw.what)).collect()
-    }
-
-    #[test]
-    fn a_trail_that_is_intact_has_no_flaws() {
-        let report = serde_json::json!({"intact": true, "complete": true,
-            "streams": [{"stream": "ORDERS", "removed": [], "gaps": []}],
-            "verification": {"ok": true, "verified": 9, "finished": true, "broken": []}});
-        assert_eq!(found(report), []);
-    }
-
-    #[test]
-    fn what_it_never_had_is_named() {
-        let report = serde_json::json!({"intact": true, "complete": false,
-            "streams": [{"stream": "ORDERS", "removed": [], "gaps": [{"from": 1, "to": 2}]}],
-            "verification": {"ok": true, "verified": 9, "finished": true, "broken": []}});
-        let [(place, what)] = &found(report)[..] else { panic!("one gap is one flaw") };
-        assert!(place == "ORDERS:1" && what.contains("never had 1 to 2"), "{place}: {what}");
-    }
-
-    #[test]
-    fn whatever_was_done_to_it_is_named() {
-        let report = serde_json::json!({"intact": false, "complete": false,
-            "streams": [{"stream": "ORDERS", "removed": [{"from": 9, "to": 11}]}],
-            "verification": {"ok": false, "verified": 9, "finished": true,
-                "broken": [{"stream": "PAYMENTS", "sequence": 7, "what": "hash"},
-                    {"stream": "NOTIFICATIONS", "sequence": 2, "what": "columns"}]}});
-        let places: Vec<String> = found(report).into_iter().map(|(place, _)| place).collect();
-        assert_eq!(places, ["ORDERS:9", "PAYMENTS:7", "NOTIFICATIONS:2"]);
-        let silent = serde_json::json!({"intact": false, "complete": false, "streams": []});
-        assert_eq!(found(silent)[0].0, "audit");
-    }
-
-    #[test]
-    fn hashes_of_both_sides_are_the_same() {
-        use sha2::Digest as _;
-        let body = br#"{"id":1}"#;
-        let sha256: String = sha2::Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
-        let told = row("ORDERS", &Digest { sequence: 1, sha256 }).expect("a hash");
-        assert_eq!(told.body, crate::verify::Recorded::hash_of(body));
-        for nonsense in ["", "é", "zzzzzzzzzzzzzzzzzzzz"] {
-            assert!(row("ORDERS", &Digest { sequence: 1, sha256: nonsense.to_owned() }).is_err());
-        }
-    }
-}
+mod tests;
