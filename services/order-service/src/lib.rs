@@ -47,7 +47,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use ::projection::{Handle, Projector, ProjectorConfig, Store};
 use anyhow::Context;
 use events::catalogue::{INVENTORY, ORDERS, PAYMENTS, REQUESTS};
-use messaging::{journal::JournalHandle, topology::REDRIVE};
+use messaging::{commit::Linger, journal::JournalHandle, topology::REDRIVE};
 use runtime::{Process, ReadinessCheck};
 use service::{Needs, Service};
 use tokio::{sync::watch, time::MissedTickBehavior};
@@ -83,7 +83,8 @@ pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAdd
     let store = config.store().await?;
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
-    let journal = service.journal(ORDERS, OrderDecider::new(config.windows()), config.journal)?;
+    let decider = OrderDecider::new(config.windows());
+    let journal = service.journal(ORDERS, decider, Linger::default(), config.journal)?;
     count_orders(&process, journal.clone(), metrics.clone());
 
     let waiters = Waiters::default();

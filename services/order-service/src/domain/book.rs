@@ -1,9 +1,6 @@
 //! The orders that are remembered: the fold of the ORDERS journal.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use events::{
     OrderId, Timestamp, TraceId,
@@ -23,8 +20,8 @@ const FORGET_PER_EVENT: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Entries")]
 pub struct Orders {
-    awaiting: BTreeMap<OrderId, Order>,
-    settled: BTreeMap<OrderId, Packed>,
+    #[serde(rename = "packed")]
+    orders: BTreeMap<OrderId, Packed>,
     /// The time of the latest request that was decided on.
     ///
     /// Memory is for requests that come late or again, so it is their stream that tells how much time has passed:
@@ -50,24 +47,24 @@ pub struct Counts {
 
 /// What a snapshot holds: the indexes follow from it.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Entries {
     /// Not in version 1.
     #[serde(default)]
-    awaiting: BTreeMap<OrderId, Order>,
-    /// Not in version 1.
-    #[serde(default)]
-    settled: BTreeMap<OrderId, Packed>,
-    /// All of them, in version 1 alone.
+    packed: BTreeMap<OrderId, Packed>,
+    /// In version 1 alone.
     #[serde(default)]
     orders: BTreeMap<OrderId, Order>,
     latest: Timestamp,
 }
 
 impl From<Entries> for Orders {
-    fn from(Entries { awaiting, settled, orders, latest }: Entries) -> Self {
-        let deadlines = awaiting.iter().map(|(id, order)| (order.due, *id)).collect();
-        let fading = settled.iter().map(|(id, packed)| (packed.order().due, *id)).collect();
-        let mut book = Self { awaiting, settled, latest, deadlines, fading };
+    fn from(Entries { packed, orders, latest }: Entries) -> Self {
+        let mut book = Self { latest, ..Self::default() };
+        for (id, order) in packed.iter().map(|(id, packed)| (*id, packed.order())) {
+            book.by_due(&order).insert((order.due, id));
+        }
+        book.orders = packed;
         orders.into_iter().for_each(|(id, order)| book.put(id, order));
         book
     }
@@ -77,27 +74,26 @@ impl From<Entries> for Orders {
 impl Orders {
     /// An order, while it is remembered.
     #[must_use]
-    pub fn get(&self, id: OrderId) -> Option<Cow<'_, Order>> {
-        let awaiting = self.awaiting.get(&id).map(Cow::Borrowed);
-        awaiting.or_else(|| self.settled.get(&id).map(|packed| Cow::Owned(packed.order())))
+    pub fn get(&self, id: OrderId) -> Option<Order> {
+        self.orders.get(&id).map(Packed::order)
     }
 
     /// Whether an order is remembered.
     #[must_use]
     pub fn contains(&self, id: OrderId) -> bool {
-        self.awaiting.contains_key(&id) || self.settled.contains_key(&id)
+        self.orders.contains_key(&id)
     }
 
     /// How many orders there are in memory.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { awaiting: self.awaiting.len(), settled: self.settled.len() }
+        Counts { awaiting: self.deadlines.len(), settled: self.fading.len() }
     }
 
     /// The awaiting orders whose deadline has passed, oldest deadline first.
-    pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (OrderId, &Order)> {
+    pub(super) fn overdue(&self, now: Timestamp) -> impl Iterator<Item = (OrderId, Order)> {
         let overdue = self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now);
-        overdue.filter_map(|(_, id)| Some((*id, self.awaiting.get(id)?)))
+        overdue.filter_map(|(_, id)| Some((*id, self.get(*id)?)))
     }
 }
 
@@ -184,7 +180,7 @@ impl Orders {
                 return;
             }
             self.fading.pop_first();
-            self.settled.remove(&id);
+            self.orders.remove(&id);
         }
     }
 
@@ -196,25 +192,21 @@ impl Orders {
     }
 
     fn take(&mut self, id: OrderId) -> Option<Order> {
-        if let Some(order) = self.awaiting.remove(&id) {
-            self.deadlines.remove(&(order.due, id));
-            return Some(order);
-        }
-        let order = self.settled.remove(&id)?.order();
-        self.fading.remove(&(order.due, id));
+        let order = self.orders.remove(&id)?.order();
+        self.by_due(&order).remove(&(order.due, id));
         Some(order)
     }
 
     fn put(&mut self, id: OrderId, order: Order) {
-        match &order.stage {
-            Stage::Awaiting { .. } => {
-                self.deadlines.insert((order.due, id));
-                self.awaiting.insert(id, order);
-            }
-            Stage::Confirmed { .. } | Stage::Cancelled { .. } => {
-                self.fading.insert((order.due, id));
-                self.settled.insert(id, Packed::new(&order));
-            }
+        self.by_due(&order).insert((order.due, id));
+        self.orders.insert(id, Packed::new(&order));
+    }
+
+    /// The index in which an order stands.
+    fn by_due(&mut self, order: &Order) -> &mut BTreeSet<(Timestamp, OrderId)> {
+        match order.stage {
+            Stage::Awaiting { .. } => &mut self.deadlines,
+            Stage::Confirmed { .. } | Stage::Cancelled { .. } => &mut self.fading,
         }
     }
 }
