@@ -90,6 +90,8 @@ pub(super) async fn load(
         Err(error) => return Err(unavailable(error)),
     };
     let mut body = Vec::new();
+    // Growing on the way would need half as much again. Where there is no room for so much, reading will tell.
+    body.try_reserve_exact(object.info().size).ok();
     loop {
         match tokio::time::timeout(REQUEST_TIMEOUT, object.read_buf(&mut body)).await {
             Ok(Ok(0)) => return Ok(Some(body)),

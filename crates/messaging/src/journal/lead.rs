@@ -6,7 +6,10 @@ mod next;
 mod park;
 mod time;
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 use tokio::{
     task::JoinSet,
@@ -79,6 +82,7 @@ struct Leader<'a, L, D: Decider> {
     tick_failed: bool,
     snapshot_due: bool,
     snapshot_sequence: u64,
+    snapshot_size: Arc<AtomicUsize>,
     snapshots: JoinSet<()>,
 }
 
@@ -106,6 +110,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
             tick_failed: false,
             snapshot_due: false,
             snapshot_sequence: committed,
+            snapshot_size: Arc::default(),
             snapshots: JoinSet::new(),
         };
         let led = leader.run(stop).await;

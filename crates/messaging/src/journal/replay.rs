@@ -36,7 +36,7 @@ pub fn replay<D: Decider>(
     for message in messages {
         folded.apply(decider, control, message).map_err(|error| error.to_string())?;
     }
-    let snapshot = snapshot::encode::<D>(&folded).map_err(|error| error.to_string())?;
+    let snapshot = snapshot::encode::<D>(&folded, 0).map_err(|error| error.to_string())?;
     let Folded { state, positions, sequence, .. } = folded;
     Ok(Replayed { state, positions, sequence, after, snapshot })
 }

@@ -4,7 +4,13 @@
 //! therefore finds the last ones that it can read, however long the later one was at work: the beginning of the journal
 //! may have aged out by then.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -52,8 +58,11 @@ fn shelf_of(journal: &str, state_version: u32) -> String {
     }
 }
 
-/// Writes the fold down.
-pub(super) fn encode<D: Decider>(folded: &Folded<D::State>) -> Result<Vec<u8>, serde_json::Error> {
+/// Writes the fold down; `room` is how many bytes it may well take. Growing on the way would need half as much again.
+pub(super) fn encode<D: Decider>(
+    folded: &Folded<D::State>,
+    room: usize,
+) -> Result<Vec<u8>, serde_json::Error> {
     let snapshot = Snapshot {
         format: FORMAT,
         state_version: D::STATE_VERSION,
@@ -64,7 +73,8 @@ pub(super) fn encode<D: Decider>(folded: &Folded<D::State>) -> Result<Vec<u8>, s
         parked: folded.parked.clone(),
         state: &folded.state,
     };
-    let mut body = vec![b'\n'; DIGEST + 1];
+    let mut body = Vec::with_capacity(room.max(DIGEST + 1));
+    body.resize(DIGEST + 1, b'\n');
     serde_json::to_writer(&mut body, &snapshot)?;
     let digest = hex::encode(Sha256::digest(&body[DIGEST + 1..]));
     body[..DIGEST].copy_from_slice(digest.as_bytes());
@@ -128,19 +138,23 @@ pub(super) async fn load<L: Log, D: Decider>(
     Ok(Folded::default())
 }
 
-/// Writes the fold down, stores it within the time given and forgets the oldest ones.
+/// Writes the fold down, stores it within the time given and forgets the oldest ones. `size` is how large the one before
+/// was, and then this one.
 pub(super) async fn save<L: Log, D: Decider>(
     log: L,
     journal: &'static str,
     folded: Folded<D::State>,
+    size: Arc<AtomicUsize>,
     patience: Duration,
 ) {
     let (sequence, shelf) = (folded.sequence, shelf::<D>(journal));
-    let body = match aside(move || encode::<D>(&folded)) {
+    let before = size.load(Ordering::Relaxed);
+    let body = match aside(move || encode::<D>(&folded, before + before / 4)) {
         Ok(body) => body,
         Err(error) => return error!(journal, sequence, %error, "the state cannot be written down"),
     };
     let bytes = body.len();
+    size.store(bytes, Ordering::Relaxed);
     let stored = async {
         log.save_snapshot(&shelf, sequence, body).await?;
         for old in log.snapshots(&shelf).await?.into_iter().skip(KEEP) {

@@ -138,6 +138,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
             self.journal.log.clone(),
             self.journal.config.stream,
             folded,
+            self.snapshot_size.clone(),
             self.journal.config.snapshot_patience,
         ));
     }
