@@ -23,7 +23,7 @@ use events::{
 use futures_util::future::join_all;
 use messaging::{
     clock::Clock,
-    commit::{CommitConfig, GroupCommit},
+    commit::{CommitConfig, GroupCommit, Linger},
     dead_letter::{DeadLetters, Sweeper},
     jetstream::{ConnectOptions, JetStream},
     journal::{Decider, Journal, JournalConfig, JournalHandle},
@@ -97,8 +97,8 @@ impl Service {
 
     /// Publishes to a stream by group commit.
     #[must_use]
-    pub fn commit(&self, stream: StreamDef) -> GroupCommit {
-        let config = CommitConfig::for_stream(stream.name);
+    pub fn commit(&self, stream: StreamDef, linger: Linger) -> GroupCommit {
+        let config = CommitConfig { linger, ..CommitConfig::for_stream(stream.name) };
         GroupCommit::spawn(self.log.clone(), config, &self.metrics, self.process.tasks().tracker())
     }
 
@@ -110,10 +110,12 @@ impl Service {
         &self,
         stream: StreamDef,
         decider: D,
+        linger: Linger,
         args: JournalArgs,
     ) -> anyhow::Result<JournalHandle<D::State>> {
         let control = stream.control.with_context(|| format!("{} is no journal", stream.name))?;
-        let mut config = JournalConfig::new(stream.name, control, self.instance.clone(), self.clock());
+        let config = JournalConfig::new(stream.name, control, self.instance.clone(), self.clock());
+        let mut config = JournalConfig { linger, ..config };
         args.apply(&mut config);
         let (dead_letters, metrics) = (self.dead_letters.clone(), self.metrics.clone());
         let (journal, handle) = Journal::new(self.log.clone(), decider, config, dead_letters, metrics);

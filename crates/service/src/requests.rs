@@ -9,7 +9,7 @@ use std::{
 use events::{Envelope, EventData, catalogue::REQUESTS};
 use messaging::{
     clock::Clock,
-    commit::{CommitError, GroupCommit},
+    commit::{CommitError, GroupCommit, Linger},
     log::{Ack, Message},
     trace::TraceContext,
 };
@@ -54,7 +54,7 @@ impl Service {
     /// Takes requests until the process stops.
     #[must_use]
     pub fn requests(&self) -> Requests {
-        let commit = Arc::new(Mutex::new(Some(self.commit(REQUESTS))));
+        let commit = Arc::new(Mutex::new(Some(self.commit(REQUESTS, Linger::default()))));
         let requests = Requests { commit, clock: self.clock() };
         let (closing, stop) = (requests.clone(), self.process.shutdown().soft().clone());
         self.process.tasks().spawn("requests", async move {

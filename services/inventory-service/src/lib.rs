@@ -32,7 +32,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use events::catalogue::{INVENTORY, ORDERS, REQUESTS};
-use messaging::topology::REDRIVE;
+use messaging::{commit::Linger, topology::REDRIVE};
 use runtime::Process;
 use service::{Needs, Service};
 
@@ -60,7 +60,8 @@ pub async fn serve(config: Config, process: Process) -> anyhow::Result<SocketAdd
     let service = Service::start(&process, &config.broker, NEEDS).await?;
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
     let windows = config.windows();
-    let journal = service.journal(INVENTORY, InventoryDecider::new(windows), config.journal)?;
+    let journal =
+        service.journal(INVENTORY, InventoryDecider::new(windows), Linger::brief(), config.journal)?;
     let requests = service.requests();
 
     process.tasks().spawn_until_stop("stock-metrics", stock_metrics::follow(journal.clone(), metrics));

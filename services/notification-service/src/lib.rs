@@ -27,7 +27,10 @@ use events::catalogue::{
     NOTIFICATION_ADVISORIES, NOTIFICATION_ORDERS, NOTIFICATION_ORDERS_REDRIVE, NOTIFICATION_REFUNDS,
     NOTIFICATION_REFUNDS_REDRIVE, NOTIFICATIONS, ORDERS, PAYMENTS,
 };
-use messaging::worker::{RetryPolicy, WorkerConfig};
+use messaging::{
+    commit::Linger,
+    worker::{RetryPolicy, WorkerConfig},
+};
 use runtime::Process;
 use service::{Needs, Service};
 
@@ -67,7 +70,7 @@ pub async fn start_with<C: Channel>(config: Config, process: Process, channel: C
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
     let notify = Notify::new(channel, service.clock(), metrics);
 
-    let outcomes = service.commit(NOTIFICATIONS);
+    let outcomes = service.commit(NOTIFICATIONS, Linger::patient().with_enough(config.concurrency));
     let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };
     for (name, consumer) in [("orders", NOTIFICATION_ORDERS), ("refunds", NOTIFICATION_REFUNDS)] {
         let worker = WorkerConfig {

@@ -29,7 +29,10 @@ use events::catalogue::{
     INVENTORY, ORDERS, PAYMENT_ADVISORIES, PAYMENT_CHARGE, PAYMENT_CHARGE_REDRIVE, PAYMENT_REFUND,
     PAYMENT_REFUND_REDRIVE, PAYMENTS,
 };
-use messaging::worker::{RetryPolicy, WorkerConfig};
+use messaging::{
+    commit::Linger,
+    worker::{RetryPolicy, WorkerConfig},
+};
 use runtime::Process;
 use service::{Needs, Service};
 
@@ -66,7 +69,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let payments = Payments::new(gateway, settle, service.clock(), metrics);
     let payments = Arc::new(payments.looking_first(config.look_first));
 
-    let outcomes = service.commit(PAYMENTS);
+    let outcomes = service.commit(PAYMENTS, Linger::brief().with_enough(config.concurrency));
     let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };
     let charging = WorkerConfig {
         concurrency: config.concurrency,

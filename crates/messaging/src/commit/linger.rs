@@ -2,7 +2,8 @@
 //!
 //! A commit costs the server about the same whatever its size, so it pays to wait a little and store more messages at
 //! once: for a multiple of what commits take, so that a broker that is slow, or busy, gets fewer and larger ones. At a
-//! low load waiting buys nothing and costs latency.
+//! low load waiting buys nothing and costs latency. How much it buys depends on how messages arrive, and what it costs
+//! on who waits for them, hence three rules.
 
 use std::time::Duration;
 
@@ -24,9 +25,10 @@ pub struct Linger {
     took: Duration,
 }
 
+/// For what arrives one by one, or from several streams.
 impl Default for Linger {
     fn default() -> Self {
-        Self::new(400.0, 4.0, Duration::from_millis(20), 500)
+        Self::new(400.0, 4.0, Duration::from_millis(40), 500)
     }
 }
 
@@ -36,6 +38,24 @@ const MEMORY: Duration = Duration::from_millis(250);
 const NEWEST: f64 = 0.1;
 
 impl Linger {
+    /// For what follows from the messages of one stream: those were stored together, so that it comes together, too.
+    #[must_use]
+    pub fn brief() -> Self {
+        Self { times: 1.0, ..Self::default() }
+    }
+
+    /// For what nobody waits for.
+    #[must_use]
+    pub fn patient() -> Self {
+        Self { times: 40.0, at_most: Duration::from_millis(200), ..Self::default() }
+    }
+
+    /// The same for whoever has no more than so many messages under way at once: more will not come.
+    #[must_use]
+    pub fn with_enough(self, messages: usize) -> Self {
+        Self { enough: self.enough.min(messages), ..self }
+    }
+
     /// A rule that has seen nothing yet.
     #[must_use]
     pub fn new(from_rate: f64, times: f64, at_most: Duration, enough: usize) -> Self {
@@ -72,7 +92,11 @@ mod tests {
     use super::*;
 
     fn at_rate(per_second: u32) -> Linger {
-        let mut linger = Linger::default();
+        busy(Linger::default(), per_second)
+    }
+
+    /// A rule that has seen a second of this rate, and commits of 2 ms.
+    fn busy(mut linger: Linger, per_second: u32) -> Linger {
         let (start, gap) = (Instant::now(), Duration::from_secs(1) / per_second);
         (0..per_second).for_each(|n| linger.note(1, start + gap * n));
         (0..100).for_each(|_| linger.committed(Duration::from_millis(2)));
@@ -99,6 +123,21 @@ mod tests {
         assert!(linger.wait(1) > quick);
         linger.committed(Duration::from_secs(5));
         assert_eq!(linger.wait(1), linger.at_most);
+    }
+
+    #[test]
+    fn how_long_depends_on_how_messages_come_and_who_waits_for_them() {
+        let [brief, usual, patient] = [Linger::brief(), Linger::default(), Linger::patient()]
+            .map(|linger| busy(linger, 2_000).wait(1).as_secs_f64().mul_add(1e3, 0.5).floor());
+        assert_eq!([brief, usual, patient], [2.0, 8.0, 80.0]);
+    }
+
+    #[test]
+    fn nobody_waits_for_more_than_can_come() {
+        let linger = busy(Linger::patient().with_enough(64), 2_000);
+        assert!(linger.wait(63) > Duration::ZERO);
+        assert_eq!(linger.wait(64), Duration::ZERO);
+        assert_eq!(Linger::patient().with_enough(10_000).enough, Linger::default().enough);
     }
 
     #[test]
