@@ -20,8 +20,7 @@ const FORGET_PER_EVENT: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Entries")]
 pub struct Orders {
-    #[serde(rename = "packed")]
-    orders: BTreeMap<OrderId, Packed>,
+    packed: BTreeMap<OrderId, Packed>,
     /// The time of the latest request that was decided on.
     ///
     /// Memory is for requests that come late or again, so it is their stream that tells how much time has passed:
@@ -64,7 +63,7 @@ impl From<Entries> for Orders {
         for (id, order) in packed.iter().map(|(id, packed)| (*id, packed.order())) {
             book.by_due(&order).insert((order.due, id));
         }
-        book.orders = packed;
+        book.packed = packed;
         orders.into_iter().for_each(|(id, order)| book.put(id, order));
         book
     }
@@ -75,13 +74,13 @@ impl Orders {
     /// An order, while it is remembered.
     #[must_use]
     pub fn get(&self, id: OrderId) -> Option<Order> {
-        self.orders.get(&id).map(Packed::order)
+        self.packed.get(&id).map(Packed::order)
     }
 
     /// Whether an order is remembered.
     #[must_use]
     pub fn contains(&self, id: OrderId) -> bool {
-        self.orders.contains_key(&id)
+        self.packed.contains_key(&id)
     }
 
     /// How many orders there are in memory.
@@ -180,7 +179,7 @@ impl Orders {
                 return;
             }
             self.fading.pop_first();
-            self.orders.remove(&id);
+            self.packed.remove(&id);
         }
     }
 
@@ -192,14 +191,14 @@ impl Orders {
     }
 
     fn take(&mut self, id: OrderId) -> Option<Order> {
-        let order = self.orders.remove(&id)?.order();
+        let order = self.packed.remove(&id)?.order();
         self.by_due(&order).remove(&(order.due, id));
         Some(order)
     }
 
     fn put(&mut self, id: OrderId, order: Order) {
         self.by_due(&order).insert((order.due, id));
-        self.orders.insert(id, Packed::new(&order));
+        self.packed.insert(id, Packed::new(&order));
     }
 
     /// The index in which an order stands.
