@@ -90,8 +90,9 @@ pub(super) async fn load(
         Err(error) => return Err(unavailable(error)),
     };
     let mut body = Vec::new();
-    // Growing on the way would need half as much again. Where there is no room for so much, reading will tell.
-    body.try_reserve_exact(object.info().size).ok();
+    // Growing on the way would need as much again, and so would it at the end without room for one byte that never
+    // comes. Where there is no room for so much, reading will tell.
+    body.try_reserve_exact(object.info().size.saturating_add(1)).ok();
     loop {
         match tokio::time::timeout(REQUEST_TIMEOUT, object.read_buf(&mut body)).await {
             Ok(Ok(0)) => return Ok(Some(body)),

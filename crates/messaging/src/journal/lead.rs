@@ -6,10 +6,7 @@ mod next;
 mod park;
 mod time;
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, atomic::AtomicUsize},
-};
+use std::collections::VecDeque;
 
 use tokio::{
     task::JoinSet,
@@ -82,8 +79,9 @@ struct Leader<'a, L, D: Decider> {
     tick_failed: bool,
     snapshot_due: bool,
     snapshot_sequence: u64,
-    snapshot_size: Arc<AtomicUsize>,
-    snapshots: JoinSet<()>,
+    /// Bytes of the newest snapshot that this leader wrote down.
+    snapshot_size: usize,
+    snapshots: JoinSet<usize>,
 }
 
 impl<L: Log, D: Decider> Journal<L, D> {
@@ -110,7 +108,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
             tick_failed: false,
             snapshot_due: false,
             snapshot_sequence: committed,
-            snapshot_size: Arc::default(),
+            snapshot_size: 0,
             snapshots: JoinSet::new(),
         };
         let led = leader.run(stop).await;

@@ -4,13 +4,7 @@
 //! therefore finds the last ones that it can read, however long the later one was at work: the beginning of the journal
 //! may have aged out by then.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -58,7 +52,7 @@ fn shelf_of(journal: &str, state_version: u32) -> String {
     }
 }
 
-/// Writes the fold down; `room` is how many bytes it may well take. Growing on the way would need half as much again.
+/// Writes the fold down; `room` is how many bytes it may well take. Growing on the way would need as much again.
 pub(super) fn encode<D: Decider>(
     folded: &Folded<D::State>,
     room: usize,
@@ -138,23 +132,24 @@ pub(super) async fn load<L: Log, D: Decider>(
     Ok(Folded::default())
 }
 
-/// Writes the fold down, stores it within the time given and forgets the oldest ones. `size` is how large the one before
-/// was, and then this one.
+/// Writes the fold down, stores it within the time given and forgets the oldest ones. Says how many bytes it took, given
+/// those of the one before.
 pub(super) async fn save<L: Log, D: Decider>(
     log: L,
     journal: &'static str,
     folded: Folded<D::State>,
-    size: Arc<AtomicUsize>,
+    before: usize,
     patience: Duration,
-) {
+) -> usize {
     let (sequence, shelf) = (folded.sequence, shelf::<D>(journal));
-    let before = size.load(Ordering::Relaxed);
     let body = match aside(move || encode::<D>(&folded, before + before / 4)) {
         Ok(body) => body,
-        Err(error) => return error!(journal, sequence, %error, "the state cannot be written down"),
+        Err(error) => {
+            error!(journal, sequence, %error, "the state cannot be written down");
+            return before;
+        }
     };
     let bytes = body.len();
-    size.store(bytes, Ordering::Relaxed);
     let stored = async {
         log.save_snapshot(&shelf, sequence, body).await?;
         for old in log.snapshots(&shelf).await?.into_iter().skip(KEEP) {
@@ -167,6 +162,7 @@ pub(super) async fn save<L: Log, D: Decider>(
         Ok(()) => info!(journal, sequence, bytes, "snapshot stored"),
         Err(error) => warn!(journal, sequence, %error, "snapshot not stored; the next one will be"),
     }
+    bytes
 }
 
 /// Does what takes long without holding other tasks up, where there are threads to do it on. With a single one, as in

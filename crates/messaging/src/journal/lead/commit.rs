@@ -127,7 +127,9 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Takes a snapshot once everything decided is committed; nothing is decided until then. It is written down from a
     /// clone, beside what is decided next.
     pub(super) fn snapshot_if_due(&mut self) {
-        while self.snapshots.try_join_next().is_some() {}
+        while let Some(ended) = self.snapshots.try_join_next() {
+            self.snapshot_size = ended.unwrap_or(self.snapshot_size);
+        }
         if !self.snapshot_due || self.under_way.is_some() || !self.pending.messages.is_empty() {
             return;
         }
@@ -138,7 +140,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
             self.journal.log.clone(),
             self.journal.config.stream,
             folded,
-            self.snapshot_size.clone(),
+            self.snapshot_size,
             self.journal.config.snapshot_patience,
         ));
     }
