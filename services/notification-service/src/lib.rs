@@ -70,7 +70,7 @@ pub async fn start_with<C: Channel>(config: Config, process: Process, channel: C
     let metrics = Metrics::register(process.registry()).context("cannot register metrics")?;
     let notify = Notify::new(channel, service.clock(), metrics);
 
-    let outcomes = service.commit(NOTIFICATIONS, Linger::patient().with_enough(config.concurrency));
+    let outcomes = service.commit(NOTIFICATIONS, Linger::patient().of_workers(config.concurrency));
     let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };
     for (name, consumer) in [("orders", NOTIFICATION_ORDERS), ("refunds", NOTIFICATION_REFUNDS)] {
         let worker = WorkerConfig {

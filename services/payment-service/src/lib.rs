@@ -69,7 +69,7 @@ pub async fn start(config: Config, process: Process) -> anyhow::Result<()> {
     let payments = Payments::new(gateway, settle, service.clock(), metrics);
     let payments = Arc::new(payments.looking_first(config.look_first));
 
-    let outcomes = service.commit(PAYMENTS, Linger::brief().with_enough(config.concurrency));
+    let outcomes = service.commit(PAYMENTS, Linger::brief().of_workers(config.concurrency));
     let retry = RetryPolicy { max_attempts: config.max_attempts, ..RetryPolicy::default() };
     let charging = WorkerConfig {
         concurrency: config.concurrency,

@@ -28,7 +28,15 @@ pub struct Linger {
 /// For what arrives one by one, or from several streams.
 impl Default for Linger {
     fn default() -> Self {
-        Self::new(400.0, 4.0, Duration::from_millis(40), 500)
+        Self {
+            from_rate: 400.0,
+            times: 4.0,
+            at_most: Duration::from_millis(40),
+            enough: 500,
+            rate: 0.0,
+            seen: None,
+            took: Duration::ZERO,
+        }
     }
 }
 
@@ -38,28 +46,23 @@ const MEMORY: Duration = Duration::from_millis(250);
 const NEWEST: f64 = 0.1;
 
 impl Linger {
-    /// For what follows from the messages of one stream: those were stored together, so that it comes together, too.
+    /// For what an order waits for and what follows from messages that were stored together: mostly it comes together, too.
     #[must_use]
     pub fn brief() -> Self {
         Self { times: 1.0, ..Self::default() }
     }
 
-    /// For what nobody waits for.
+    /// For what no order waits for. What was done but not stored when a process dies is done again, so there is more of it.
     #[must_use]
     pub fn patient() -> Self {
-        Self { times: 40.0, at_most: Duration::from_millis(200), ..Self::default() }
+        Self { times: 20.0, at_most: Duration::from_millis(100), ..Self::default() }
     }
 
-    /// The same for whoever has no more than so many messages under way at once: more will not come.
+    /// The same for workers who have no more than so many messages in hand at once. Half of them are enough: they wait for
+    /// the commit before they take others, and some may be held up by something else.
     #[must_use]
-    pub fn with_enough(self, messages: usize) -> Self {
-        Self { enough: self.enough.min(messages), ..self }
-    }
-
-    /// A rule that has seen nothing yet.
-    #[must_use]
-    pub fn new(from_rate: f64, times: f64, at_most: Duration, enough: usize) -> Self {
-        Self { from_rate, times, at_most, enough, rate: 0.0, seen: None, took: Duration::ZERO }
+    pub fn of_workers(self, concurrency: usize) -> Self {
+        Self { enough: self.enough.min(concurrency.div_ceil(2)), ..self }
     }
 
     /// Takes note of arrivals.
@@ -129,15 +132,16 @@ mod tests {
     fn how_long_depends_on_how_messages_come_and_who_waits_for_them() {
         let [brief, usual, patient] = [Linger::brief(), Linger::default(), Linger::patient()]
             .map(|linger| busy(linger, 2_000).wait(1).as_secs_f64().mul_add(1e3, 0.5).floor());
-        assert_eq!([brief, usual, patient], [2.0, 8.0, 80.0]);
+        assert_eq!([brief, usual, patient], [2.0, 8.0, 40.0]);
     }
 
     #[test]
     fn nobody_waits_for_more_than_can_come() {
-        let linger = busy(Linger::patient().with_enough(64), 2_000);
-        assert!(linger.wait(63) > Duration::ZERO);
-        assert_eq!(linger.wait(64), Duration::ZERO);
-        assert_eq!(Linger::patient().with_enough(10_000).enough, Linger::default().enough);
+        let linger = busy(Linger::patient().of_workers(64), 2_000);
+        assert!(linger.wait(31) > Duration::ZERO);
+        assert_eq!(linger.wait(32), Duration::ZERO, "the others may be held up");
+        assert_eq!(Linger::patient().of_workers(10_000).enough, Linger::default().enough);
+        assert_eq!(busy(Linger::patient().of_workers(1), 2_000).wait(1), Duration::ZERO);
     }
 
     #[test]
