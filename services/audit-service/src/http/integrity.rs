@@ -8,7 +8,7 @@ use runtime::{Problem, http::Query};
 use serde::Deserialize;
 
 use super::{Api, parameters, problems};
-use crate::integrity::{Report, Scope};
+use crate::integrity::{ExamineError, Report, Scope};
 
 /// The query as it came.
 #[derive(Debug, Default, Deserialize)]
@@ -24,13 +24,15 @@ pub(super) async fn integrity<S: Source>(
     Query(parameters): Query<Parameters>,
 ) -> Result<Json<Report>, Problem> {
     let scope = scope(&parameters)?;
-    let _turn = if scope.verify {
-        Some(api.verifying.try_acquire().map_err(|_taken| problems::busy())?)
-    } else {
-        None
-    };
-    let report = api.auditor.examine(scope).await.map_err(|error| problems::database(&error))?;
-    Ok(Json(report))
+    let turn = scope.verify.then(|| api.verifying.try_acquire()).transpose();
+    let _turn = turn.map_err(|_taken| problems::busy())?;
+    let report = api.auditor.examine(scope).await.map_err(|error| match error {
+        ExamineError::Beyond { .. } => {
+            Problem::invalid_parameter("from", format_args!("is too far: {error}"))
+        }
+        ExamineError::Database(error) => problems::database(&error),
+    });
+    report.map(Json)
 }
 
 fn scope(parameters: &Parameters) -> Result<Scope, Problem> {

@@ -11,7 +11,8 @@
 //! id and the SHA-256 of its body, in the order of the stream.
 //!
 //! A request takes bounded time. Where a trail is too long for one, `GET /integrity` answers `"finished": false` for
-//! what it has examined, and is asked again with `stream` and `from` as its `next` says, until it has finished.
+//! what it has examined, and is asked again with `stream` and `from` as its `next` says, until it has finished. These say
+//! where to begin: the streams after that one follow.
 
 mod cursor;
 mod events;

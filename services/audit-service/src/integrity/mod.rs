@@ -64,8 +64,24 @@ pub struct Pace {
 
 impl Pace {
     /// Stops at half the time that a request may take, because the last step comes on top. Ten thousand rows are
-    /// counted in a few seconds even by a disk that has to look for each of them.
+    /// counted in a few seconds even by an SSD that has to look for each of them.
     pub const DEFAULT: Self = Self { time: Duration::from_secs(15), chunk: 10_000, portion: 100 };
+}
+
+/// Why nothing was examined.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamineError {
+    /// Whoever wants to go on there has been told so by another trail, or by this one before it was restored.
+    #[error("the trail has {stream} up to {written} and no further")]
+    Beyond {
+        /// The stream.
+        stream: &'static str,
+        /// The last sequence ever written.
+        written: u64,
+    },
+    /// The database would not.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
 }
 
 /// Examines the trail, and asks the broker what it should contain.
@@ -87,9 +103,15 @@ impl<S: Source> Auditor<S> {
     /// Examines what is asked for, as far as there is time for it.
     ///
     /// # Errors
-    /// The database would not.
-    pub async fn examine(&self, scope: Scope) -> Result<Report, sqlx::Error> {
+    /// The database would not, or the trail ends before what is asked for.
+    pub async fn examine(&self, scope: Scope) -> Result<Report, ExamineError> {
         let deadline = Instant::now() + self.pace.time;
+        if let Some(stream) = scope.stream {
+            let written = self.counter.written(stream).await?;
+            if scope.from > written + 1 {
+                return Err(ExamineError::Beyond { stream, written });
+            }
+        }
         let mut examination =
             Examination::new(&self.trail, &self.counter, scope.verify, self.pace.portion.max(1), deadline);
         let mut from = scope.from.max(1);

@@ -5,7 +5,7 @@ mod fates;
 use std::{collections::BTreeMap, time::Duration};
 
 use audit_service::{
-    integrity::{Auditor, Pace, Report, Scope},
+    integrity::{Auditor, ExamineError, Pace, Report, Scope},
     trail::Trail,
 };
 use messaging::log::Stored;
@@ -247,6 +247,18 @@ async fn an_examination_may_begin_within_a_gap() {
         }
         rig.stop().await;
     }
+}
+
+/// Two trails put together prove nothing: whoever goes on beyond the end of this one was told so by another.
+#[tokio::test]
+async fn nobody_goes_on_beyond_the_end() {
+    let database = testing::sqlite();
+    let (rig, streams) = filled(&database).await;
+    let auditor = Auditor::new(Trail::new(rig.store.clone()), streams.clone(), WHOLE);
+    let beyond = Scope { stream: Some("PAYMENTS"), from: FAR + 22, verify: true };
+    let refused = auditor.examine(beyond).await.unwrap_err();
+    assert!(matches!(refused, ExamineError::Beyond { written, .. } if written == FAR + 20), "{refused}");
+    rig.stop().await;
 }
 
 #[tokio::test]
