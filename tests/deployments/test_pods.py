@@ -55,7 +55,7 @@ MUTATIONS = [
     ("no_token", lambda w: pod(w).pop("serviceAccountName")),
     ("no_token", lambda w: pod(w).pop("enableServiceLinks")),
     ("resources", lambda w: first(w).pop("resources")),
-    ("resources", lambda w: first(w)["resources"]["limits"].update(memory="1Gi")),
+    ("resources", lambda w: first(w)["resources"]["limits"].update(memory="2Gi")),
     ("images", lambda w: first(w).update(image="orderfleet/order-service")),
     ("images", lambda w: first(w).update(image="registry:5000/order-service")),
     ("images", lambda w: first(w).update(image="orderfleet/order-service:latest")),
