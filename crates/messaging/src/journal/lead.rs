@@ -79,6 +79,8 @@ struct Leader<'a, L, D: Decider> {
     tick_failed: bool,
     snapshot_due: bool,
     snapshot_sequence: u64,
+    /// Bytes decided since that snapshot was taken.
+    bytes_since: usize,
     /// Bytes of the newest snapshot that this leader wrote down.
     snapshot_size: usize,
     snapshots: JoinSet<usize>,
@@ -108,6 +110,7 @@ impl<L: Log, D: Decider> Journal<L, D> {
             tick_failed: false,
             snapshot_due: false,
             snapshot_sequence: committed,
+            bytes_since: 0,
             snapshot_size: 0,
             snapshots: JoinSet::new(),
         };

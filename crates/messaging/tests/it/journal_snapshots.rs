@@ -198,6 +198,25 @@ async fn a_snapshot_whose_storing_never_ends_is_followed_by_others() {
     rig.goes_on_until_a_snapshot(&js, total).await;
 }
 
+/// A large state is not written down again for a few messages: that would cost more than what they tell.
+#[tokio::test]
+async fn the_journal_grows_by_as_much_as_a_snapshot_has_before_the_next_one() {
+    let (broker, js) = fleet().await;
+    let rig = Rig::start(js.clone(), "a").await;
+    rig.reaches(publish(&js, (0..1_000).map(|number| 1_000_000_000_000_000 + number)).await).await;
+    let taken = js.snapshots("ORDERS").await.unwrap();
+    let (newest, before) = (taken[0], taken[1]);
+    let context = async_nats::jetstream::new(async_nats::connect(broker.url()).await.unwrap());
+    let journal = context.get_stream("ORDERS").await.unwrap();
+    let mut written = 0;
+    for sequence in before + 1..=newest {
+        written += journal.get_raw_message(sequence).await.unwrap().payload.len();
+    }
+    let snapshot = js.load_snapshot("ORDERS", before).await.unwrap().unwrap().len();
+    assert!(written >= snapshot, "{written} bytes after a snapshot of {snapshot}");
+    assert!(newest - before < 500, "snapshots are taken at all, not {} messages apart", newest - before);
+}
+
 /// What stands in the bucket of the journal's snapshots: messages and bytes.
 async fn held(broker: &testkit::Broker) -> (u64, u64) {
     let context = async_nats::jetstream::new(async_nats::connect(broker.url()).await.unwrap());

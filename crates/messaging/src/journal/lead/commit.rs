@@ -79,6 +79,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
     fn start_commit(&mut self) {
         self.linger_until = None;
         let mut pending = std::mem::take(&mut self.pending);
+        self.bytes_since += pending.bytes();
         pending.seal(&self.folded.positions);
         let (log, metrics) = (self.journal.log.clone(), self.journal.metrics.clone());
         let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
@@ -108,7 +109,9 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
             self.positions = done.positions;
             done.answers.into_iter().for_each(|answer| answer());
         }
-        self.want_snapshot(self.journal.config.snapshot_messages);
+        if self.bytes_since >= self.snapshot_size {
+            self.want_snapshot(self.journal.config.snapshot_messages);
+        }
     }
 
     /// Takes a snapshot soon if so many messages were written since the one before, unless that is still being written
@@ -135,6 +138,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         }
         self.snapshot_due = false;
         self.snapshot_sequence = self.committed;
+        self.bytes_since = 0;
         let folded = Folded { sequence: self.committed, ..self.folded.clone() };
         self.snapshots.spawn(snapshot::save::<L, D>(
             self.journal.log.clone(),

@@ -3,22 +3,19 @@
 use console::style;
 use serde_json::json;
 
-use super::super::{
-    figures::{grouped, millis, size},
-    verify as verify_command,
-};
+use super::super::figures::{grouped, millis, size};
 use crate::{
     bench::{Figures, Percentiles, Profile, StageFigures},
     ui::Ui,
     verify::Report,
 };
 
-/// Everything: one object for programs, a page for people, and the verdict.
-pub(super) fn all(ui: &Ui, figures: &Figures, report: &Report, command: &str) {
+/// One object for programs, a page for people. No report means that the promise could not be checked.
+pub(super) fn figures(ui: &Ui, figures: &Figures, report: Option<&Report>, command: &str) {
     let mut object = json!(figures);
     object["event"] = "bench".into();
     object["command"] = command.into();
-    object["holds"] = report.holds().into();
+    object["holds"] = report.map(Report::holds).into();
     ui.object(&object);
     machine(ui, figures);
     stages(ui, figures);
@@ -31,7 +28,6 @@ pub(super) fn all(ui: &Ui, figures: &Figures, report: &Report, command: &str) {
     }
     ceiling(ui, figures);
     trouble(ui, figures);
-    verify_command::tell(ui, report);
 }
 
 fn title(ui: &Ui, text: &str) {
