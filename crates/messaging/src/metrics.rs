@@ -72,8 +72,8 @@ impl Metrics {
 /// What is told of commits, whoever makes them.
 #[derive(Clone)]
 pub(crate) struct CommitMetrics {
-    pub(crate) size: HistogramVec,
-    pub(crate) seconds: HistogramVec,
+    size: HistogramVec,
+    seconds: HistogramVec,
     pub(crate) retries: IntCounterVec,
     refusals: IntCounterVec,
 }
@@ -113,6 +113,17 @@ impl CommitMetrics {
         for reason in ["full", "refused"] {
             self.refusals.with_label_values(&[stream, reason]);
         }
+    }
+
+    /// Counts a commit of so many messages.
+    pub(crate) fn began(&self, stream: &str, messages: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
+        self.size.with_label_values(&[stream]).observe(messages as f64);
+    }
+
+    /// Counts how long a commit took.
+    pub(crate) fn took(&self, stream: &str, duration: Duration) {
+        self.seconds.with_label_values(&[stream]).observe(duration.as_secs_f64());
     }
 
     /// Counts a publish by why the broker would not store it, if that is what the error says.

@@ -34,9 +34,9 @@ pub struct JournalArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=60))]
     journal_lease: u64,
 
-    /// Seconds between two snapshots of a journal that has changed, 1 to 86400
+    /// Seconds after which a journal that has changed is written down as a snapshot, 1 to 86400
     ///
-    /// A start reads the newest snapshot and what was written after it.
+    /// Under load it is sooner. A start reads the newest snapshot and what was written after it.
     #[arg(long, env = "SNAPSHOT_INTERVAL", default_value_t = Self::default().snapshot_interval, value_name = "SECONDS")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
     snapshot_interval: u64,

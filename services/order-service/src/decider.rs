@@ -14,9 +14,9 @@ use messaging::journal::{Decider, InputStream, Meta};
 
 use crate::domain::{Orders, Windows};
 
-/// How many orders expire per tick at most: a backlog of them is worked off in steps, between which
-/// other inputs have their turn.
-const EXPIRE_PER_TICK: usize = 200;
+/// How many orders expire per tick at most, which is what one tick may decide: a backlog of them is worked off in steps,
+/// between which other inputs have their turn.
+const EXPIRE_PER_TICK: usize = messaging::journal::MAX_EVENTS;
 
 /// What the orders answer to.
 #[derive(Debug, Clone, PartialEq, Eq)]

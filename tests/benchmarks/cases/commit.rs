@@ -7,7 +7,7 @@ use std::{hint::black_box, time::Duration};
 use events::catalogue::ORDERS;
 use futures_util::future::join_all;
 use messaging::{
-    commit::{CommitConfig, GroupCommit, Linger},
+    commit::{CommitConfig, GroupCommit, Linger, Lingering},
     headers::MSG_ID,
     log::Message,
     metrics::Metrics,
@@ -25,7 +25,7 @@ const TOGETHER: usize = 20;
 const APART: Duration = Duration::from_millis(250);
 
 pub(super) fn linger() -> Work {
-    let (mut linger, mut now) = (Linger::default(), Instant::now());
+    let (mut linger, mut now) = (Lingering::new(Linger::default()), Instant::now());
     Box::new(move || {
         now += Duration::from_millis(2);
         linger.note(black_box(TOGETHER), now);

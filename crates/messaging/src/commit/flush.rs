@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{CommitConfig, CommitError, Linger, MAX_BATCH, MAX_BATCH_BYTES, Submission, recent::Recent};
+use super::{CommitConfig, CommitError, Lingering, MAX_BATCH, MAX_BATCH_BYTES, Submission, recent::Recent};
 use crate::{
     headers::MSG_ID,
     log::{Ack, Log, Message, PublishError, patience::Doubling},
@@ -27,10 +27,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Runs until every handle is dropped and everything they sent is settled.
 pub(super) async fn run<L: Log>(
     log: L,
-    mut config: CommitConfig,
+    config: CommitConfig,
     metrics: Metrics,
     mut submissions: mpsc::Receiver<Submission>,
 ) {
+    let mut lingering = Lingering::new(config.linger);
     let recent = Mutex::default();
     let sender = Arc::new(Sender { log, stream: config.stream, patience: config.patience, metrics, recent });
     let slots = Arc::new(Semaphore::new(config.in_flight));
@@ -39,7 +40,7 @@ pub(super) async fn run<L: Log>(
     loop {
         while let Some(ended) = under_way.try_join_next() {
             match ended {
-                Ok(took) => config.linger.committed(took),
+                Ok(took) => lingering.committed(took),
                 // It will never say what became of its messages: nobody is to wait for that.
                 Err(_panicked) => *sender.recent() = Recent::default(),
             }
@@ -47,7 +48,11 @@ pub(super) async fn run<L: Log>(
         if gathered.is_empty() && sender.gather(&mut submissions, &mut gathered).await == 0 {
             break;
         }
-        sender.linger(&config.linger, &mut submissions, &mut gathered).await;
+        if gathered.is_empty() {
+            // All of it is under way already, or stored.
+            continue;
+        }
+        sender.linger(&lingering, &mut submissions, &mut gathered).await;
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         // Whatever came while waiting for the slot rides along.
         while gathered.len() < MAX_BATCH {
@@ -55,10 +60,7 @@ pub(super) async fn run<L: Log>(
             gathered.extend(sender.recent().admit(submission));
         }
         let batch = close_batch(&mut gathered);
-        config.linger.note(batch.len(), Instant::now());
-        if batch.is_empty() {
-            continue;
-        }
+        lingering.note(batch.len(), Instant::now());
         let sender = Arc::clone(&sender);
         under_way.spawn(async move {
             let took = sender.settle(batch).await;
@@ -110,16 +112,16 @@ impl<L: Log> Sender<L> {
 
     async fn linger(
         &self,
-        linger: &Linger,
+        lingering: &Lingering,
         submissions: &mut mpsc::Receiver<Submission>,
         gathered: &mut Vec<Submission>,
     ) {
-        let wait = linger.wait(gathered.len());
+        let wait = lingering.wait(gathered.len());
         if wait.is_zero() {
             return;
         }
         let until = Instant::now() + wait;
-        while gathered.len() < linger.enough {
+        while gathered.len() < lingering.rule.enough {
             match tokio::time::timeout_at(until, self.gather(submissions, gathered)).await {
                 Ok(0) | Err(_) => break,
                 Ok(_more) => {}
@@ -130,12 +132,11 @@ impl<L: Log> Sender<L> {
     /// Stores a batch, tells everybody who waits for it, and says how long storing took.
     async fn settle(&self, batch: Vec<Submission>) -> Duration {
         let started = Instant::now();
-        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        self.metrics.commit.size.with_label_values(&[self.stream]).observe(batch.len() as f64);
+        self.metrics.commit.began(self.stream, batch.len());
         let (messages, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|s| (s.message, s.done)).unzip();
         let outcomes = self.store(&messages).await;
         let took = started.elapsed();
-        self.metrics.commit.seconds.with_label_values(&[self.stream]).observe(took.as_secs_f64());
+        self.metrics.commit.took(self.stream, took);
         let mut recent = self.recent();
         for ((message, done), outcome) in messages.iter().zip(waiting).zip(outcomes) {
             if let Some(id) = message.headers.get(MSG_ID) {

@@ -9,35 +9,34 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The lingering rule, and what it has seen of the arrivals and the commits.
-#[derive(Debug, Clone)]
+/// A lingering rule.
+#[derive(Debug, Clone, Copy)]
 pub struct Linger {
     /// Messages per second below which nobody waits.
-    pub from_rate: f64,
+    from_rate: f64,
     /// How many times as long as a commit takes to wait.
-    pub times: f64,
+    times: f64,
     /// The longest wait.
-    pub at_most: Duration,
+    at_most: Duration,
     /// Messages that are company enough.
-    pub enough: usize,
-    rate: f64,
-    seen: Option<Instant>,
-    took: Duration,
+    pub(super) enough: usize,
 }
 
 /// For what arrives one by one, or from several streams.
 impl Default for Linger {
     fn default() -> Self {
-        Self {
-            from_rate: 400.0,
-            times: 4.0,
-            at_most: Duration::from_millis(40),
-            enough: 500,
-            rate: 0.0,
-            seen: None,
-            took: Duration::ZERO,
-        }
+        Self { from_rate: 400.0, times: 4.0, at_most: Duration::from_millis(40), enough: 500 }
     }
+}
+
+/// How long to wait by a rule, from what was seen of the arrivals and the commits.
+#[derive(Debug)]
+pub struct Lingering {
+    pub(super) rule: Linger,
+    /// Messages per second.
+    rate: f64,
+    seen: Option<Instant>,
+    took: Duration,
 }
 
 /// Time in which the estimate of the rate forgets about two thirds of the past.
@@ -64,6 +63,14 @@ impl Linger {
     pub fn of_workers(self, concurrency: usize) -> Self {
         Self { enough: self.enough.min(concurrency.div_ceil(2)), ..self }
     }
+}
+
+impl Lingering {
+    /// By this rule; nothing was seen yet.
+    #[must_use]
+    pub fn new(rule: Linger) -> Self {
+        Self { rule, rate: 0.0, seen: None, took: Duration::ZERO }
+    }
 
     /// Takes note of arrivals.
     pub fn note(&mut self, messages: usize, now: Instant) {
@@ -83,10 +90,11 @@ impl Linger {
     /// How long to wait with so many messages in hand.
     #[must_use]
     pub fn wait(&self, pending: usize) -> Duration {
-        if self.rate < self.from_rate || pending >= self.enough {
+        let rule = &self.rule;
+        if self.rate < rule.from_rate || pending >= rule.enough {
             return Duration::ZERO;
         }
-        self.took.mul_f64(self.times).min(self.at_most)
+        self.took.mul_f64(rule.times).min(rule.at_most)
     }
 }
 
@@ -94,12 +102,13 @@ impl Linger {
 mod tests {
     use super::*;
 
-    fn at_rate(per_second: u32) -> Linger {
+    fn at_rate(per_second: u32) -> Lingering {
         busy(Linger::default(), per_second)
     }
 
-    /// A rule that has seen a second of this rate, and commits of 2 ms.
-    fn busy(mut linger: Linger, per_second: u32) -> Linger {
+    /// After a second of this rate, with commits of 2 ms.
+    fn busy(rule: Linger, per_second: u32) -> Lingering {
+        let mut linger = Lingering::new(rule);
         let (start, gap) = (Instant::now(), Duration::from_secs(1) / per_second);
         (0..per_second).for_each(|n| linger.note(1, start + gap * n));
         (0..100).for_each(|_| linger.committed(Duration::from_millis(2)));
@@ -115,7 +124,7 @@ mod tests {
     fn company_is_awaited_at_a_middling_load_but_not_beyond_enough() {
         let linger = at_rate(2_000);
         assert_eq!(linger.wait(1).as_secs_f64().mul_add(1e3, 0.5).floor(), 8.0);
-        assert_eq!(linger.wait(linger.enough), Duration::ZERO);
+        assert_eq!(linger.wait(linger.rule.enough), Duration::ZERO);
     }
 
     #[test]
@@ -125,7 +134,7 @@ mod tests {
         linger.committed(Duration::from_millis(10));
         assert!(linger.wait(1) > quick);
         linger.committed(Duration::from_secs(5));
-        assert_eq!(linger.wait(1), linger.at_most);
+        assert_eq!(linger.wait(1), linger.rule.at_most);
     }
 
     #[test]

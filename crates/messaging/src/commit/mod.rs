@@ -23,7 +23,7 @@ use crate::{
     trace::TraceContext,
 };
 
-pub use linger::Linger;
+pub use linger::{Linger, Lingering};
 
 /// The server's limit for one atomic batch.
 pub const MAX_BATCH: usize = 1_000;

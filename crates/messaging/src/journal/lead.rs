@@ -4,14 +4,12 @@ mod commit;
 mod look;
 mod next;
 mod park;
+mod snapshots;
 mod time;
 
 use std::collections::VecDeque;
 
-use tokio::{
-    task::JoinSet,
-    time::{Instant, MissedTickBehavior},
-};
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -25,7 +23,7 @@ use super::{
     tentative::{Causation, Pending, Tentative, Undecided},
 };
 use crate::{
-    commit::MAX_BATCH,
+    commit::{Lingering, MAX_BATCH},
     dead_letter::Cause,
     log::{Beat, Beats, Log},
 };
@@ -34,6 +32,7 @@ use self::{
     commit::{UnderWay, committed},
     look::{Look, look},
     park::{Parking, parked},
+    snapshots::Snapshots,
     time::BrokerClock,
 };
 
@@ -69,6 +68,7 @@ struct Leader<'a, L, D: Decider> {
     parking: Option<Parking>,
     /// A message that becomes one without being an input.
     parking_foreign: Option<Parking>,
+    lingering: Lingering,
     /// When the commit may start, while waiting for company.
     linger_until: Option<Instant>,
     /// Positions moved since this time without being written down.
@@ -77,13 +77,7 @@ struct Leader<'a, L, D: Decider> {
     look: Look,
     /// A tick has failed; that was said.
     tick_failed: bool,
-    snapshot_due: bool,
-    snapshot_sequence: u64,
-    /// Bytes decided since that snapshot was taken.
-    bytes_since: usize,
-    /// Bytes of the newest snapshot that this leader wrote down.
-    snapshot_size: usize,
-    snapshots: JoinSet<usize>,
+    snapshots: Snapshots,
 }
 
 impl<L: Log, D: Decider> Journal<L, D> {
@@ -92,6 +86,8 @@ impl<L: Log, D: Decider> Journal<L, D> {
         let (committed, positions) = (folded.sequence, folded.positions.clone());
         let clock = BrokerClock::ask(self.log.clone(), self.config.stream, committed);
         let look = look(self.log.clone(), self.config.stream);
+        let snapshots = Snapshots::new(committed, self.config.snapshot_interval);
+        let lingering = Lingering::new(self.config.linger);
         let mut leader = Leader {
             journal: self,
             folded,
@@ -103,16 +99,13 @@ impl<L: Log, D: Decider> Journal<L, D> {
             early: VecDeque::new(),
             parking: None,
             parking_foreign: None,
+            lingering,
             linger_until: None,
             unwritten_since: None,
             clock,
             look,
             tick_failed: false,
-            snapshot_due: false,
-            snapshot_sequence: committed,
-            bytes_since: 0,
-            snapshot_size: 0,
-            snapshots: JoinSet::new(),
+            snapshots,
         };
         let led = leader.run(stop).await;
         leader.report(Role::Following);
@@ -128,8 +121,6 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         let mut beats = self.journal.log.beats(config.stream);
         let mut beat = every(config.beat);
         let mut tick = every(std::time::Duration::from_secs(1));
-        let mut snapshot = every(config.snapshot_interval);
-        snapshot.reset();
         loop {
             self.park_foreign();
             if let Err(led) = self.decide_backlog(&decider) {
@@ -160,7 +151,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
                 heard = beats.next() => if heard.epoch > self.folded.epoch {
                     return Led::Lost;
                 },
-                _ = snapshot.tick() => self.want_snapshot(1),
+                () = self.snapshots.tick() => self.want_snapshot(),
                 () = stop.cancelled() => return self.hand_over().await,
             }
         }
@@ -168,7 +159,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
 
     /// Decides on what has been read, as far as the next commit has room.
     fn decide_backlog(&mut self, decider: &D) -> Result<(), Led> {
-        while self.parking.is_none() && !self.snapshot_due && self.has_room() {
+        while self.parking.is_none() && !self.snapshots.due() && self.has_room() {
             let Some(input) = self.next_input(decider) else { break };
             let place = (input.stream, input.sequence);
             if input.sequence <= self.folded.positions.get(input.stream) {
@@ -236,10 +227,10 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Reads the state, and answers once everything it reflects is committed.
     fn answer(&mut self, query: super::Query<D::State>) {
         let decided = self.under_way.as_ref().map_or(0, |under_way| under_way.messages);
-        let decided = decided + self.pending.messages.len();
+        let decided = decided + self.pending.len();
         // Where the last message decided will stand: a commit leaves no room for anybody else's.
         let answer = query(&self.folded.state, self.committed + decided as u64);
-        if !self.pending.messages.is_empty() {
+        if !self.pending.is_empty() {
             self.pending.answers.push(answer);
         } else if let Some(under_way) = &mut self.under_way {
             under_way.answers.push(answer);
@@ -251,7 +242,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// What follows from time having passed, once the broker could be asked for it.
     fn tick(&mut self, decider: &D) -> Result<(), Led> {
         let Some(now) = self.clock.now() else { return Ok(()) };
-        if self.snapshot_due || self.journal.no_ticks || !self.has_room() {
+        if self.snapshots.due() || self.journal.no_ticks || !self.has_room() {
             return Ok(());
         }
         let journal = self.journal.config.stream;

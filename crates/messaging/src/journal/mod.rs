@@ -42,6 +42,7 @@ pub use handle::{JournalHandle, JournalStatus, Role};
 pub use positions::Positions;
 pub use replay::{Replayed, replay};
 pub use snapshot::shelf;
+pub use tentative::MAX_EVENTS;
 
 /// Reads that may wait for the journal's task.
 const QUERIES: usize = 1_024;
@@ -59,10 +60,10 @@ pub struct JournalConfig {
     pub lease: Duration,
     /// Time between two beats of the leader; a good deal less than the lease.
     pub beat: Duration,
-    /// Messages after which a snapshot is taken, once they have as many bytes as the one before. So all snapshots
-    /// together cost about what writing the journal does, however large the state.
+    /// Messages after which a snapshot is taken, once they have as many bytes as the one before: under load snapshots cost
+    /// about what writing the journal does, however large the state.
     pub snapshot_messages: u64,
-    /// Time after which a snapshot is taken in any case, if anything has changed.
+    /// Time since the one before after which a snapshot is taken in any case, if anything has changed.
     pub snapshot_interval: Duration,
     /// Time in which a snapshot is stored or given up; there is no other until then.
     pub snapshot_patience: Duration,

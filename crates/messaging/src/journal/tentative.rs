@@ -14,8 +14,8 @@ use crate::{
     trace::{self, TraceContext},
 };
 
-/// Most events that one input may lead to.
-pub(super) const MAX_EVENTS: usize = 100;
+/// Most events that one input, or one tick, may lead to.
+pub const MAX_EVENTS: usize = 100;
 /// Most bytes of all of them together. A commit with a message that the broker will not take would be
 /// tried for ever, and nothing would move until then.
 const MAX_BYTES: usize = 512 * 1024;
@@ -42,7 +42,9 @@ pub(super) enum Undecided {
 /// What is decided and will go out with the next commit.
 #[derive(Default)]
 pub(super) struct Pending {
-    pub(super) messages: Vec<Message>,
+    messages: Vec<Message>,
+    /// Bytes of their bodies.
+    bytes: usize,
     /// Spans of the inputs, open until their outcome is committed.
     pub(super) spans: Vec<Span>,
     /// Reads to answer once what they saw is committed.
@@ -50,21 +52,32 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Bytes of the bodies.
-    pub(super) fn bytes(&self) -> usize {
-        bytes(&self.messages)
+    pub(super) fn push(&mut self, message: Message) {
+        self.bytes += message.payload.len();
+        self.messages.push(message);
     }
 
-    /// Writes the positions on the last message, so that they are committed with the events.
-    pub(super) fn seal(&mut self, positions: &super::Positions) {
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Bytes of the bodies.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The messages, with the positions on the last of them, so that those are committed with the events.
+    pub(super) fn seal(&mut self, positions: &super::Positions) -> Vec<Message> {
         if let Some(last) = self.messages.last_mut() {
             last.headers.set(POSITIONS, positions.to_string());
         }
+        self.bytes = 0;
+        std::mem::take(&mut self.messages)
     }
-}
-
-fn bytes(messages: &[Message]) -> usize {
-    messages.iter().map(|message| message.payload.len()).sum()
 }
 
 /// Decides on ahead of commits, in the state of one leader's turn.
@@ -123,7 +136,7 @@ impl<D: Decider> Tentative<'_, D> {
         let written: Result<(Vec<_>, Vec<_>), _> = contain(write);
         let (metas, messages) =
             written.map_err(|panic| Undecided::Hopeless(format!("writing its outcome {panic}")))?;
-        let bytes = bytes(&messages);
+        let bytes: usize = messages.iter().map(|message| message.payload.len()).sum();
         if bytes > MAX_BYTES {
             let why = format!("its outcome has {bytes} bytes, at most {MAX_BYTES} are stored together");
             return Err(Undecided::Hopeless(why));
@@ -135,7 +148,7 @@ impl<D: Decider> Tentative<'_, D> {
             }
         };
         contain(fold).map_err(|panic| Undecided::Broken(format!("folding its outcome {panic}")))?;
-        self.pending.messages.extend(messages);
+        messages.into_iter().for_each(|message| self.pending.push(message));
         Ok(())
     }
 }

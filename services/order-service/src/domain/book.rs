@@ -122,6 +122,9 @@ impl Orders {
     }
 
     fn create(&mut self, created: &OrderCreated, at: Timestamp, trace_id: TraceId, windows: Windows) {
+        if self.contains(created.order_id) {
+            return;
+        }
         let order = Order {
             customer_id: created.customer_id.clone(),
             total: created.total,
@@ -129,9 +132,7 @@ impl Orders {
             due: at.after(windows.deadline),
             stage: Stage::Awaiting { lines: created.lines.iter().map(Quantity::from).collect() },
         };
-        if !self.contains(created.order_id) {
-            self.put(created.order_id, order);
-        }
+        self.put(created.order_id, order);
     }
 
     fn confirm(&mut self, confirmed: &OrderConfirmed, at: Timestamp, windows: Windows) {

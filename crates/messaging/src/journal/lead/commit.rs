@@ -43,7 +43,7 @@ pub(super) struct UnderWay {
 impl<L: Log, D: Decider> Leader<'_, L, D> {
     /// Writes positions down that moved without events, when nothing else has for a while.
     pub(super) fn checkpoint_if_due(&mut self) {
-        if !self.pending.messages.is_empty() {
+        if !self.pending.is_empty() {
             self.unwritten_since = None;
         }
         let config = &self.journal.config;
@@ -59,19 +59,19 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
     pub(super) fn say(&mut self, control: &Control) {
         let config = &self.journal.config;
         let message = control.message(config.stream, config.control, self.committed, (config.clock)());
-        self.pending.messages.push(message);
+        self.pending.push(message);
         self.folded.apply_control(control);
     }
 
     /// Starts the next commit, unless one is under way or company is still awaited.
     pub(super) fn commit_if_due(&mut self) {
-        if self.under_way.is_some() || self.pending.messages.is_empty() {
+        if self.under_way.is_some() || self.pending.is_empty() {
             return;
         }
         let now = Instant::now();
-        let wait = self.journal.config.linger.wait(self.pending.messages.len());
+        let wait = self.lingering.wait(self.pending.len());
         let until = *self.linger_until.get_or_insert(now + wait);
-        if wait.is_zero() || self.snapshot_due || until <= now {
+        if wait.is_zero() || self.snapshots.due() || until <= now {
             self.start_commit();
         }
     }
@@ -79,15 +79,14 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
     fn start_commit(&mut self) {
         self.linger_until = None;
         let mut pending = std::mem::take(&mut self.pending);
-        self.bytes_since += pending.bytes();
-        pending.seal(&self.folded.positions);
+        self.snapshots.grow(pending.bytes());
+        let messages = pending.seal(&self.folded.positions);
         let (log, metrics) = (self.journal.log.clone(), self.journal.metrics.clone());
-        let (journal, after, messages) = (self.journal.config.stream, self.committed, pending.messages);
-        #[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
-        metrics.commit.size.with_label_values(&[journal]).observe(messages.len() as f64);
+        let (journal, after) = (self.journal.config.stream, self.committed);
         let (count, now) = (messages.len(), Instant::now());
+        metrics.commit.began(journal, count);
         // What is decided counts and not what is read: much of that leads to nothing.
-        self.journal.config.linger.note(count, now);
+        self.lingering.note(count, now);
         let commit = async move { fence::commit(&log, journal, messages, after, &metrics).await };
         self.under_way = Some(UnderWay {
             commit: Box::pin(commit),
@@ -103,50 +102,39 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
         self.committed = sequence;
         if let Some(done) = self.under_way.take() {
             let took = done.started.elapsed();
-            self.journal.config.linger.committed(took);
-            let seconds = &self.journal.metrics.commit.seconds;
-            seconds.with_label_values(&[self.journal.config.stream]).observe(took.as_secs_f64());
+            self.lingering.committed(took);
+            self.journal.metrics.commit.took(self.journal.config.stream, took);
             self.positions = done.positions;
             done.answers.into_iter().for_each(|answer| answer());
         }
-        if self.bytes_since >= self.snapshot_size {
-            self.want_snapshot(self.journal.config.snapshot_messages);
+        if self.snapshots.grown(self.committed, self.journal.config.snapshot_messages) {
+            self.want_snapshot();
         }
     }
 
-    /// Takes a snapshot soon if so many messages were written since the one before, unless that is still being written
-    /// down. None while a message is to be parked that no position tells of: who starts from the snapshot would never
-    /// see it.
-    pub(super) fn want_snapshot(&mut self, messages: u64) {
-        let since = self.committed.saturating_sub(self.snapshot_sequence);
-        let may = self.journal.foreign.is_empty() && self.snapshots.is_empty();
-        self.snapshot_due |= may && since >= messages;
+    /// None while a message is to be parked that no position tells of: who starts from the snapshot would never see it.
+    pub(super) fn want_snapshot(&mut self) {
+        if self.journal.foreign.is_empty() {
+            self.snapshots.want(self.committed);
+        }
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.pending.messages.len() < ENOUGH && self.pending.bytes() < ENOUGH_BYTES
+        self.pending.len() < ENOUGH && self.pending.bytes() < ENOUGH_BYTES
     }
 
     /// Takes a snapshot once everything decided is committed; nothing is decided until then. It is written down from a
     /// clone, beside what is decided next.
     pub(super) fn snapshot_if_due(&mut self) {
-        while let Some(ended) = self.snapshots.try_join_next() {
-            self.snapshot_size = ended.unwrap_or(self.snapshot_size);
-        }
-        if !self.snapshot_due || self.under_way.is_some() || !self.pending.messages.is_empty() {
+        self.snapshots.note();
+        if !self.snapshots.due() || self.under_way.is_some() || !self.pending.is_empty() {
             return;
         }
-        self.snapshot_due = false;
-        self.snapshot_sequence = self.committed;
-        self.bytes_since = 0;
         let folded = Folded { sequence: self.committed, ..self.folded.clone() };
-        self.snapshots.spawn(snapshot::save::<L, D>(
-            self.journal.log.clone(),
-            self.journal.config.stream,
-            folded,
-            self.snapshot_size,
-            self.journal.config.snapshot_patience,
-        ));
+        let before = self.snapshots.take(self.committed);
+        let config = &self.journal.config;
+        let (log, patience) = (self.journal.log.clone(), config.snapshot_patience);
+        self.snapshots.write(snapshot::save::<L, D>(log, config.stream, folded, before, patience));
     }
 
     /// Commits what is decided, says in the journal that this process is done, and is.
@@ -172,7 +160,7 @@ impl<L: Log, D: Decider> Leader<'_, L, D> {
                 let sequence = committed(&mut self.under_way).await?;
                 self.settle(sequence);
             }
-            if self.pending.messages.is_empty() {
+            if self.pending.is_empty() {
                 break;
             }
             self.start_commit();
