@@ -1,7 +1,8 @@
 //! What more than one journal would change, and what it would not; and the figures of `docs/SCALING.md`.
 //!
 //! The services' own deciders are driven without a broker: the same random load once through one journal and once through
-//! many. `UPDATE=1 cargo test -p tests --test it scaling` renews the tables of the document from `docs/scaling.json`.
+//! many. `UPDATE=1 cargo test -p tests --test it scaling` renews the tables of the document from `docs/scaling.json` and from
+//! what the benchmarks count.
 
 mod capacity;
 mod document;

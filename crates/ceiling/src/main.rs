@@ -16,13 +16,18 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{
+    Parser,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 /// Measures how many orders a second the fleet's pattern of messages carries on a broker, and prints it as JSON.
+///
+/// The streams that it creates are left there: begin with a broker that holds nothing, and throw it away afterwards.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub(crate) struct Args {
-    /// The broker. Streams of the fleet's names are created there, so it must be one that holds nothing.
+    /// The broker, or any server of a cluster. Streams of the fleet's names are created there.
     #[arg(long, env = "NATS_URL", default_value = "nats://127.0.0.1:4222")]
     nats_url: String,
 
@@ -30,25 +35,9 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
 
-    /// Seconds before, at least; it also takes until the flow is steady.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(0..=600))]
-    warm_up: u64,
-
-    /// Orders under way at once.
-    #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    in_flight: u32,
-
-    /// Bytes of each message, about as many as those of the fleet have.
-    #[arg(long, default_value_t = 550, value_parser = clap::value_parser!(u32).range(8..=100_000))]
-    payload: u32,
-
-    /// Most messages of a commit.
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1_000))]
-    batch: u16,
-
-    /// Milliseconds that a commit waits for company, when some is there.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=100))]
-    linger: u64,
+    /// Copies of each stream, each on a server of its own.
+    #[arg(long, default_value = "1", value_parser = PossibleValuesParser::new(["1", "3"]).try_map(|copies| copies.parse::<usize>()))]
+    copies: usize,
 }
 
 fn main() -> ExitCode {
@@ -67,4 +56,20 @@ fn measure(args: &Args) -> anyhow::Result<()> {
     let figures = runtime.block_on(run::run(args))?;
     writeln!(io::stdout().lock(), "{}", serde_json::to_string(&figures)?)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_one_or_three_copies() {
+        let copies =
+            |given: &[&str]| Args::try_parse_from([&["ceiling"], given].concat()).map(|args| args.copies);
+        assert_eq!((copies(&[]).ok(), copies(&["--copies", "3"]).ok()), (Some(1), Some(3)));
+        assert!(
+            copies(&["--copies", "2"])
+                .is_err_and(|error| error.to_string().contains("possible values: 1, 3"))
+        );
+    }
 }

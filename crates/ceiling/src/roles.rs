@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     streams,
-    writer::{self, Gather, Item, Kind},
+    writer::{self, Item, Kind},
 };
 
 /// Messages that a worker has in hand.
@@ -22,7 +22,6 @@ const IN_HAND: usize = 4_000;
 /// What the roles share.
 pub(crate) struct Cast<'a> {
     pub(crate) url: &'a str,
-    pub(crate) gather: Gather,
     pub(crate) tasks: &'a mut JoinSet<anyhow::Result<()>>,
 }
 
@@ -32,14 +31,14 @@ impl Cast<'_> {
     /// Those who place orders; what is sent to it is placed.
     pub(crate) async fn callers(&mut self) -> anyhow::Result<mpsc::Sender<Item>> {
         let client = streams::connect(self.url).await?;
-        Ok(writer::start(self.tasks, client, Kind::Plain, self.gather))
+        Ok(writer::start(self.tasks, client, Kind::Plain))
     }
 
     /// A journal: the outcome of each message it reads is stored behind a fence.
     pub(crate) async fn journal(&mut self, inputs: &[&'static str], outcome: Outcome) -> anyhow::Result<()> {
         let client = streams::connect(self.url).await?;
-        let writer = writer::start(self.tasks, client.clone(), Kind::Fenced, self.gather);
-        for input in inputs {
+        let writer = writer::start(self.tasks, client.clone(), Kind::Fenced);
+        for &input in inputs {
             let (mut messages, writer) = (streams::read(&client, input).await?, writer.clone());
             self.tasks.spawn(async move {
                 while let Some(message) = messages.next().await {
@@ -48,7 +47,7 @@ impl Cast<'_> {
                         writer.send(Item { subject, payload: payload(&message), stored: None }).await?;
                     }
                 }
-                bail!("a stream ended")
+                bail!("the broker delivers nothing more from {input}")
             });
         }
         Ok(())
@@ -57,12 +56,12 @@ impl Cast<'_> {
     /// A worker: acknowledges each message when its outcome is stored.
     pub(crate) async fn worker(
         &mut self,
-        input: &str,
+        input: &'static str,
         subject: &str,
         outcome: &'static str,
     ) -> anyhow::Result<()> {
         let client = streams::connect(self.url).await?;
-        let writer = writer::start(self.tasks, client.clone(), Kind::Plain, self.gather);
+        let writer = writer::start(self.tasks, client.clone(), Kind::Plain);
         let mut messages = streams::take(&client, input, subject).await?;
         self.tasks.spawn(async move {
             let (slots, mut in_hand) = (Arc::new(Semaphore::new(IN_HAND)), JoinSet::new());
@@ -81,7 +80,7 @@ impl Cast<'_> {
                 });
                 while in_hand.try_join_next().is_some() {}
             }
-            bail!("a stream ended")
+            bail!("the broker delivers nothing more from {input}")
         });
         Ok(())
     }
@@ -90,7 +89,7 @@ impl Cast<'_> {
     pub(crate) async fn reader(
         &mut self,
         client: &Client,
-        input: &str,
+        input: &'static str,
         each: impl Fn(&Message) + Send + 'static,
     ) -> anyhow::Result<()> {
         let mut messages = streams::read(client, input).await?;
@@ -98,7 +97,7 @@ impl Cast<'_> {
             while let Some(message) = messages.next().await {
                 each(&message?);
             }
-            bail!("a stream ended")
+            bail!("the broker delivers nothing more from {input}")
         });
         Ok(())
     }

@@ -19,13 +19,15 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{
-    Args,
-    roles::Cast,
-    streams,
-    writer::{Gather, Item},
-};
+use crate::{Args, roles::Cast, streams, writer::Item};
 
+/// Orders under way at once: as many as there are messages in a full batch of each of the two journals and in two of each of
+/// the three other writers.
+const IN_FLIGHT: u16 = 4_000;
+/// Bytes of a message: about as many as an average one of the fleet has.
+const PAYLOAD: usize = 550;
+/// Left out before what is measured: connections and consumers are new, and batches have not found their size.
+const WARM_UP: Duration = Duration::from_secs(3);
 /// How often it is looked whether the flow is steady.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -84,15 +86,15 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Figures> {
         began: Instant::now(),
         done: AtomicU64::new(0),
         latency: Mutex::new(Histogram::new(3)?),
-        slots: Semaphore::new(args.in_flight.try_into()?),
+        slots: Semaphore::new(IN_FLIGHT.into()),
     });
     let orders = cast(args, &mut tasks, &exit).await?;
-    tasks.spawn(place(args.payload, orders, Arc::clone(&exit)));
+    tasks.spawn(place(orders, Arc::clone(&exit)));
     tokio::select! {
-        figures = measure(args, &exit) => Ok(figures),
-        ended = tasks.join_next() => {
-            ended.context("somebody plays")??.context("a part of the pattern failed")?;
-            bail!("a part of the pattern ended")
+        figures = measure(args.seconds, &exit) => Ok(figures),
+        Some(ended) = tasks.join_next() => {
+            ended?.context("the measurement broke off")?;
+            bail!("the measurement broke off: a writer or a reader ended too early")
         }
     }
 }
@@ -103,10 +105,9 @@ async fn cast(
     tasks: &mut JoinSet<anyhow::Result<()>>,
     exit: &Arc<Exit>,
 ) -> anyhow::Result<mpsc::Sender<Item>> {
-    let gather = Gather { most: args.batch.into(), linger: Duration::from_millis(args.linger) };
-    let mut cast = Cast { url: &args.nats_url, gather, tasks };
+    let mut cast = Cast { url: &args.nats_url, tasks };
     let client = streams::connect(&args.nats_url).await?;
-    streams::create(&client).await?;
+    streams::create(&client, args.copies).await?;
     cast.journal(&["REQUESTS", "PAYMENTS"], |subject| match subject {
         "requests.order.place" => Some("orders.created"),
         "payments.captured" => Some("orders.confirmed"),
@@ -130,8 +131,8 @@ async fn cast(
     cast.callers().await
 }
 
-async fn place(payload: u32, orders: mpsc::Sender<Item>, exit: Arc<Exit>) -> anyhow::Result<()> {
-    let mut body = vec![b'x'; payload.try_into()?];
+async fn place(orders: mpsc::Sender<Item>, exit: Arc<Exit>) -> anyhow::Result<()> {
+    let mut body = [b'x'; PAYLOAD];
     loop {
         exit.slots.acquire().await?.forget();
         body[..8].copy_from_slice(&exit.micros().to_le_bytes());
@@ -140,15 +141,15 @@ async fn place(payload: u32, orders: mpsc::Sender<Item>, exit: Arc<Exit>) -> any
     }
 }
 
-async fn measure(args: &Args, exit: &Exit) -> Figures {
-    sleep(Duration::from_secs(args.warm_up)).await;
+async fn measure(seconds: u64, exit: &Exit) -> Figures {
+    sleep(WARM_UP).await;
     // What comes out before as many have gone through as are under way at once is no steady flow.
-    while exit.done.load(Ordering::Relaxed) < u64::from(args.in_flight) {
+    while exit.done.load(Ordering::Relaxed) < u64::from(IN_FLIGHT) {
         sleep(LOOK).await;
     }
     exit.latency.lock().unwrap_or_else(PoisonError::into_inner).reset();
     let (before, start) = (exit.done.load(Ordering::Relaxed), Instant::now());
-    sleep(Duration::from_secs(args.seconds)).await;
+    sleep(Duration::from_secs(seconds)).await;
     let (orders, seconds) = (exit.done.load(Ordering::Relaxed), start.elapsed().as_secs_f64());
     let latency = exit.latency.lock().unwrap_or_else(PoisonError::into_inner);
     let at = |share| latency.value_at_quantile(share);

@@ -16,6 +16,10 @@ use uuid::Uuid;
 const QUEUE: usize = 20_000;
 /// Batches that a writer without a fence has under way.
 const UNDER_WAY: usize = 2;
+/// Most messages of a batch: at which a writer of the fleet stops waiting for more.
+const MOST: usize = 500;
+/// How long a batch waits for company, when some is there: most of what a batch costs the broker does not depend on its size.
+const LINGER: Duration = Duration::from_millis(2);
 
 /// A message to be stored.
 #[derive(Debug)]
@@ -35,46 +39,33 @@ pub(crate) enum Kind {
     Plain,
 }
 
-/// How messages are gathered.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Gather {
-    pub(crate) most: usize,
-    pub(crate) linger: Duration,
-}
-
 /// Begins to write what is sent to it; fails the set when the broker refuses.
 pub(crate) fn start(
     tasks: &mut JoinSet<anyhow::Result<()>>,
     client: Client,
     kind: Kind,
-    gather: Gather,
 ) -> mpsc::Sender<Item> {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    tasks.spawn(write(client, kind, gather, receiver));
+    tasks.spawn(write(client, kind, receiver));
     sender
 }
 
-async fn write(
-    client: Client,
-    kind: Kind,
-    gather: Gather,
-    mut items: mpsc::Receiver<Item>,
-) -> anyhow::Result<()> {
+async fn write(client: Client, kind: Kind, mut items: mpsc::Receiver<Item>) -> anyhow::Result<()> {
     let slots = Arc::new(Semaphore::new(UNDER_WAY));
     let (mut under_way, mut last) = (JoinSet::new(), 0);
     while let Some(first) = items.recv().await {
         while let Some(sent) = under_way.try_join_next() {
             sent??;
         }
-        if !items.is_empty() && !gather.linger.is_zero() {
-            tokio::time::sleep(gather.linger).await;
+        if !items.is_empty() {
+            tokio::time::sleep(LINGER).await;
         }
         let slot = match kind {
             Kind::Plain => Some(Arc::clone(&slots).acquire_owned().await?),
             Kind::Fenced => None,
         };
         let mut batch = vec![first];
-        while batch.len() < gather.most
+        while batch.len() < MOST
             && let Ok(item) = items.try_recv()
         {
             batch.push(item);
@@ -149,9 +140,9 @@ fn sequence(answer: &[u8]) -> anyhow::Result<u64> {
     }
     let word: Word = serde_json::from_slice(answer)?;
     match word {
-        Word { error: Some(error), .. } => bail!("the broker refused: {error}"),
+        Word { error: Some(error), .. } => bail!("the broker refused a message: {error}"),
         Word { seq: Some(sequence), .. } => Ok(sequence),
-        Word { seq: None, error: None } => bail!("the broker's answer says nothing"),
+        Word { seq: None, error: None } => bail!("the broker's answer tells neither a sequence nor an error"),
     }
 }
 

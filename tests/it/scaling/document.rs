@@ -10,7 +10,7 @@ use super::{
 const DOCUMENT: &str = "docs/SCALING.md";
 
 fn given(file: &File) -> Given {
-    Given(file.inputs.iter().map(|input| (input.name.clone(), input.value.all().to_vec())).collect())
+    Given(file.inputs.iter().map(|input| (input.name.clone(), input.values.clone())).collect())
 }
 
 /// A figure with as many digits as can be meant, its thousands set apart.
@@ -41,9 +41,9 @@ fn bytes(value: f64) -> String {
     format!("{} {unit}", figure(value / size))
 }
 
-/// An input as it was given.
+/// An input as it was given, or counted.
 fn given_as(input: &Input) -> String {
-    let values: Vec<_> = input.value.all().iter().map(|value| exact(*value)).collect();
+    let values: Vec<_> = input.values.iter().map(|value| exact(*value)).collect();
     format!("{} {}", values.join(", "), input.unit)
 }
 
@@ -70,7 +70,8 @@ fn journals(file: &File) -> String {
 }
 
 fn parts(file: &File) -> String {
-    let parts = given(file).parts();
+    let mut parts = given(file).parts();
+    parts.sort_by(|one, other| one.1.total_cmp(&other.1));
     let rows = parts
         .into_iter()
         .map(|(part, rate, why)| vec![part.to_owned(), figure(rate), figure(rate * 60.0), why.to_owned()]);
@@ -147,7 +148,10 @@ fn the_tables_are_what_the_model_says() {
     if std::env::var_os("UPDATE").is_some() {
         fs::write(path(DOCUMENT), &updated).unwrap();
     } else {
-        assert!(document == updated, "{DOCUMENT} is older than docs/scaling.json; run this with UPDATE=1");
+        assert!(
+            document == updated,
+            "{DOCUMENT} is older than docs/scaling.json or {INSTRUCTIONS}; run this with UPDATE=1"
+        );
     }
 }
 
@@ -160,17 +164,23 @@ fn phrases(given: &Given) -> Vec<String> {
     let parts = given.parts();
     let carries = |part: &str| {
         let found = parts.iter().find(|(name, ..)| *name == part);
-        figure(found.unwrap_or_else(|| panic!("no part is called {part}")).1 * 60.0)
+        found.unwrap_or_else(|| panic!("no part is called {part}")).1 * 60.0
     };
-    let (read_model, trail) = (carries("order's read model"), carries("the audit trail"));
+    // Of two of a kind, that which gives first.
+    let in_turn = |kind: &str, two: [(&str, &str); 2]| {
+        let mut two = two.map(|(name, part)| (carries(part), name));
+        two.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let [(low, first), (high, second)] = two;
+        format!("| {} | the {kind} of {first}; from {} that of {second}", figure(low), figure(high))
+    };
     let (measured, a_tick) = (given.of("measured_rates"), given.of("events_of_an_input"));
     vec![
         format!("about {} orders a minute", figure(given.one_fleet() * 60.0)),
         format!("{} a second, {} a minute", exact(measured), figure(measured * 60.0)),
         format!("| {} | the two cores of the machine", figure(measured * 60.0)),
-        format!("| {} | the gateway's limit", carries("the card gateway, by default")),
-        format!("| {read_model} | the read model's projector; from {trail} the trail's |"),
-        format!("| {} | the leaders of INVENTORY and ORDERS", carries("INVENTORY")),
+        format!("| {} | the gateway's limit", figure(carries("the card gateway, by default"))),
+        in_turn("projector", [("the read model", "order's read model"), ("the trail", "the audit trail")]),
+        in_turn("leader", [("ORDERS", "ORDERS"), ("INVENTORY", "INVENTORY")]),
         format!(
             "at most {} messages, of which the leader fills {}",
             exact(given.of("batch")),
