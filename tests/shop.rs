@@ -91,7 +91,7 @@ impl Shop {
     /// Waits for the load, and verifies that its callers saw nothing strange and that the promise holds.
     pub async fn verify_load(&self, load: Load) -> anyhow::Result<(Results, Report)> {
         let results = load.finish().await?;
-        let (count, first) = (results.surprise_count, &results.surprises);
+        let (count, first) = (results.surprises.count, &results.surprises.first);
         ensure!(count == 0, "{count} unexpected answers: {first:#?}");
         let report = self.verify(results.accepted.clone()).await?;
         Ok((results, report))

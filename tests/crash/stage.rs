@@ -107,7 +107,7 @@ impl Stage {
 
     /// Callers saw nothing strange, every order was accepted in the end, and there were as many as promised.
     fn judge_callers(&mut self, planned: u64, results: &Results) -> anyhow::Result<()> {
-        let (count, first) = (results.surprise_count, &results.surprises);
+        let (count, first) = (results.surprises.count, &results.surprises.first);
         ensure!(count == 0, "{count} unexpected answers: {first:#?}");
         let accepted = results.accepted.len() as u64;
         ensure!(accepted == planned, "{accepted} of {planned} orders were accepted");

@@ -4,12 +4,12 @@
 //! - [`commands`]: one file per subcommand.
 //! - [`client`]: the services' HTTP APIs as typed calls.
 //! - [`load`]: callers, and what came of their orders.
-//! - [`mod@bench`]: how fast a fleet is, and what an order costs.
+//! - `bench`: how fast a fleet is, and what an order costs.
 //! - [`verify`]: the verdict on a fleet.
 //! - `ui`: the one place that prints.
 
 mod backup;
-pub mod bench;
+mod bench;
 mod broker;
 pub mod cli;
 pub mod client;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -81,5 +82,24 @@ fn a_ramp_ends_where_the_fleet_falls_behind() -> anyhow::Result<()> {
     assert_eq!(shortfalls.len(), 2, "the warm-up and one step: {shortfalls:?}");
     assert!(shortfalls[0].is_null() && shortfalls[1].is_string(), "{shortfalls:?}");
     assert_eq!((&figures["headline"], &figures["holds"]), (&Value::Null, &true.into()));
+    Ok(())
+}
+
+#[test]
+fn a_page_is_kept_until_there_is_another_and_must_be_writable() -> anyhow::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let page = dir.path().join("bench.html");
+    fs::write(&page, "an earlier one")?;
+    let refused = |page: &Path| {
+        // It never runs: the directory for its data holds something else, the page.
+        let (page, data) = (page.display().to_string(), dir.path().display().to_string());
+        let ran = bench(&["--no-build", "--report", &page, "--data-dir", &data]);
+        ran.err().map(|error| error.to_string()).context("it ran all the same")
+    };
+    let why = refused(&page)?;
+    assert!(why.contains("files that are not a fleet's"), "{why}");
+    assert_eq!(fs::read_to_string(&page)?, "an earlier one");
+    let why = refused(&dir.path().join("nowhere/bench.html"))?;
+    assert!(why.contains("cannot write") && why.contains("nowhere"), "{why}");
     Ok(())
 }

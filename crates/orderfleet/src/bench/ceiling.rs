@@ -18,28 +18,27 @@ const STEADY_WITHIN: Duration = Duration::from_secs(120);
 
 /// What the fleet's pattern of messages comes to without the fleet's work.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Ceiling {
+pub(crate) struct Ceiling {
     /// Orders per second.
-    pub orders_per_second: f64,
+    pub(crate) orders_per_second: f64,
     /// Measured for so long.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// From placing an order until its last message was read; half were within this time.
-    pub p50_us: u64,
+    pub(crate) p50_us: u64,
     /// And 99 of 100 within this.
-    pub p99_us: u64,
+    pub(crate) p99_us: u64,
     /// Processor time that the broker used for an order.
-    pub broker_cpu_us_per_order: Option<f64>,
+    pub(crate) broker_cpu_us_per_order: Option<f64>,
 }
 
 /// How the ceiling is measured.
 #[derive(Debug, Clone, Copy)]
-pub struct Options<'a> {
+pub(crate) struct Options<'a> {
     /// As the fleet's broker will be.
-    pub fsync: bool,
+    pub(crate) fsync: bool,
     /// A directory on the disk that the fleet will use, or where temporary files are.
-    pub beside: Option<&'a Path>,
-    /// How long.
-    pub seconds: u64,
+    pub(crate) beside: Option<&'a Path>,
+    pub(crate) seconds: u64,
 }
 
 /// The program's own word.
@@ -61,7 +60,7 @@ struct Latency {
 ///
 /// # Errors
 /// It does not compile.
-pub async fn build(build: Build) -> anyhow::Result<()> {
+pub(crate) async fn build(build: Build) -> anyhow::Result<()> {
     let mut packages: Vec<_> = ServiceSpec::all().into_iter().map(|spec| spec.name).collect();
     packages.push(CEILING.to_owned());
     // Shown, or skipped: nothing is written to a log.
@@ -72,7 +71,7 @@ pub async fn build(build: Build) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The broker or the program cannot be run, or fails.
-pub async fn measure(options: Options<'_>) -> anyhow::Result<Ceiling> {
+pub(crate) async fn measure(options: Options<'_>) -> anyhow::Result<Ceiling> {
     let mut temporary = tempfile::Builder::new();
     temporary.prefix("orderfleet-ceiling-");
     let store = match options.beside.and_then(Path::parent).filter(|parent| parent.is_dir()) {

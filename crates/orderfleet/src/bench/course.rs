@@ -9,7 +9,7 @@ use crate::load::Mix;
 /// What kind of day it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Profile {
+pub(crate) enum Profile {
     /// One rate.
     Steady,
     /// Ever more, until the fleet falls behind.
@@ -21,7 +21,7 @@ pub enum Profile {
 impl Profile {
     /// Orders per second that it begins with unless told otherwise.
     #[must_use]
-    pub fn usual_rate(self) -> f64 {
+    pub(crate) fn usual_rate(self) -> f64 {
         match self {
             Self::Steady => 1_000.0,
             Self::Ramp => 500.0,
@@ -32,7 +32,7 @@ impl Profile {
     /// Seconds that a stage lasts unless told otherwise: of the steady one the whole, of the ramp a step, of the flash
     /// sale what comes before the burst and again after it.
     #[must_use]
-    pub fn usual_seconds(self) -> u64 {
+    pub(crate) fn usual_seconds(self) -> u64 {
         match self {
             Self::Steady => 60,
             Self::Ramp => 15,
@@ -42,7 +42,7 @@ impl Profile {
 
     /// What is ordered.
     #[must_use]
-    pub fn mix(self) -> Mix {
+    pub(crate) fn mix(self) -> Mix {
         match self {
             Self::Steady | Self::Ramp => Mix::EVERYDAY,
             Self::BlackFriday => Mix::FLASH_SALE,
@@ -61,37 +61,30 @@ const ENOUGH: f64 = 0.95;
 
 /// A stretch of time with one rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stage {
-    /// What it is.
-    pub kind: Kind,
-    /// Orders per second.
-    pub rate: f64,
-    /// How long.
-    pub lasts: Duration,
+pub(crate) struct Stage {
+    pub(crate) kind: Kind,
+    pub(crate) rate: f64,
+    pub(crate) lasts: Duration,
 }
 
 /// What a stage is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Not measured: connections are opened, memory is taken.
     WarmUp,
     /// One rate, to be measured.
     Steady,
-    /// One step of a ramp.
     Step,
-    /// Before the burst.
     Before,
-    /// The burst.
     Burst,
-    /// After the burst.
     After,
 }
 
 impl Kind {
     /// For people.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::WarmUp => "warm-up",
             Self::Steady => "steady",
@@ -106,7 +99,7 @@ impl Kind {
 impl Stage {
     /// How many orders are due in it.
     #[must_use]
-    pub fn orders(&self) -> u64 {
+    pub(crate) fn orders(&self) -> u64 {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -118,32 +111,31 @@ impl Stage {
 
     /// When one of them is due, from the start of the stage.
     #[must_use]
-    pub fn due(&self, place: u64) -> Duration {
+    pub(crate) fn due(&self, place: u64) -> Duration {
         Duration::from_secs_f64(place as f64 / self.rate)
     }
 }
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Wish {
-    /// Which stages.
-    pub profile: Profile,
+pub(crate) struct Wish {
+    pub(crate) profile: Profile,
     /// Orders per second that it begins with.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// How long a stage lasts.
-    pub seconds: u64,
+    pub(crate) seconds: u64,
     /// How long the load goes on before it is measured.
-    pub warm_up: u64,
+    pub(crate) warm_up: u64,
     /// By which factor each step of a ramp is more than the one before.
-    pub growth: f64,
+    pub(crate) growth: f64,
     /// Acceptance may take so long for 99 of 100 orders; beyond it a ramp ends.
-    pub limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 impl Wish {
     /// The next stage, after those that were.
     #[must_use]
-    pub fn stage(&self, before: &[Stage]) -> Option<Stage> {
+    pub(crate) fn stage(&self, before: &[Stage]) -> Option<Stage> {
         let stage = |kind, rate, lasts| Some(Stage { kind, rate, lasts });
         let lasts = Duration::from_secs(self.seconds);
         if before.is_empty() && self.warm_up > 0 {
@@ -165,7 +157,7 @@ impl Wish {
 
     /// More orders than are ever due.
     #[must_use]
-    pub fn most_orders(&self) -> u64 {
+    pub(crate) fn most_orders(&self) -> u64 {
         let mut stages = Vec::new();
         while let Some(stage) = self.stage(&stages) {
             stages.push(stage);
@@ -175,7 +167,7 @@ impl Wish {
 
     /// Why the fleet did not keep up with a stage; `None` if it did.
     #[must_use]
-    pub fn shortfall(&self, pace: &Pace) -> Option<Shortfall> {
+    pub(super) fn shortfall(&self, pace: &Pace) -> Option<Shortfall> {
         if pace.not_placed > 0 || pace.accepted < pace.due * ENOUGH {
             return Some(Shortfall::Accepted);
         }
@@ -188,23 +180,21 @@ impl Wish {
 
 /// How a stage went, in orders per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pace {
-    /// Due.
-    pub due: f64,
+pub(super) struct Pace {
+    pub(super) due: f64,
     /// Orders, all in all, that could not even be placed.
-    pub not_placed: u64,
-    /// Accepted.
-    pub accepted: f64,
+    pub(super) not_placed: u64,
+    pub(super) accepted: f64,
     /// Confirmed or cancelled.
-    pub decided: f64,
+    pub(super) decided: f64,
     /// Within which 99 of 100 orders were accepted.
-    pub p99: Duration,
+    pub(super) p99: Duration,
 }
 
 /// In what a fleet fell behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Shortfall {
+pub(crate) enum Shortfall {
     /// Fewer orders were accepted than were due.
     Accepted,
     /// Fewer orders were confirmed or cancelled than were due.
@@ -216,7 +206,7 @@ pub enum Shortfall {
 impl Shortfall {
     /// For people.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepts fewer than are due",
             Self::Decided => "decides fewer than are due",

@@ -74,12 +74,8 @@ struct Word {
 impl Customer {
     /// Places the order; `None` when that failed.
     pub(super) async fn place(&self, order: &PlannedOrder) -> Option<OrderId> {
-        let copies = match order.twist {
-            Twist::Repeat(copies) => copies,
-            Twist::None | Twist::ReuseKey | Twist::CancelEarly | Twist::CancelLate => 1,
-        };
         let call = self.order_call(&order.key, &order.body)?;
-        let tries = (0..copies).map(|copy| self.place_copy(copy, &call));
+        let tries = (0..order.twist.copies()).map(|copy| self.place_copy(copy, &call));
         let placed = join_all(tries).await;
         let first = placed.first().copied().flatten()?;
         if placed.iter().flatten().any(|other| *other != first) {
@@ -146,9 +142,7 @@ impl Customer {
 
     /// Places another order under the same key, which must be refused.
     async fn reuse_key(&self, order: &PlannedOrder) {
-        let mut other = order.body.clone();
-        other.lines.iter_mut().for_each(|line| line.quantity += 1);
-        let Some(call) = self.order_call(&order.key, &other) else { return };
+        let Some(call) = self.order_call(&order.key, &order.altered()) else { return };
         if let Some(answer) = self.until_answered(&self.market.counter, self.number, &call).await
             && answer.status != 422
         {
@@ -203,6 +197,6 @@ impl Customer {
     }
 
     fn surprise(&self, whom: impl Display, what: impl Display) {
-        self.market.tally().surprise(format!("{whom}: {what}"));
+        self.market.tally().surprises.add(format!("{whom}: {what}"));
     }
 }

@@ -20,13 +20,13 @@ use crate::load::Plan;
 
 /// How a load is driven.
 #[derive(Debug, Clone, Copy)]
-pub struct Generator {
+pub(crate) struct Generator {
     /// Connections to each replica of the order service, for placing orders.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Most orders under way until they are accepted; beyond it later ones are placed late, or not at all.
-    pub in_flight: usize,
+    pub(crate) in_flight: usize,
     /// Most orders of a second that are followed until they are confirmed.
-    pub sample: f64,
+    pub(crate) sample: f64,
 }
 
 impl Default for Generator {

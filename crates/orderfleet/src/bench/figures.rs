@@ -13,58 +13,57 @@ use crate::load::Latency;
 
 /// Everything that was measured.
 #[derive(Debug, Clone, Serialize)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// What kind of day it was.
-    pub profile: Profile,
+    pub(crate) profile: Profile,
     /// Whether each message was on the disk before it counted as stored.
-    pub fsync: bool,
+    pub(crate) fsync: bool,
     /// What ran where.
-    pub machine: Machine,
+    pub(crate) machine: Machine,
     /// Each stage, the warm-up among them.
-    pub stages: Vec<StageFigures>,
+    pub(crate) stages: Vec<StageFigures>,
     /// Which of them the bench is about, if any: the one measured, the burst, the highest step that the fleet kept up
     /// with.
-    pub headline: Option<usize>,
+    pub(crate) headline: Option<usize>,
     /// What the broker alone would carry, measured before the fleet was started.
-    pub ceiling: Option<Ceiling>,
+    pub(crate) ceiling: Option<Ceiling>,
     /// What the fleet accepted per second in that stage, as a share of it.
-    pub share_of_ceiling: Option<f64>,
+    pub(crate) share_of_ceiling: Option<f64>,
     /// From hop to hop, of orders due in that stage; the last is the whole way.
-    pub hops: Vec<Hop>,
+    pub(crate) hops: Vec<Hop>,
     /// Bytes on the disk per accepted order, by what they are.
-    pub disk_bytes_per_order: BTreeMap<String, f64>,
+    pub(crate) disk_bytes_per_order: BTreeMap<String, f64>,
     /// The orders that were accepted and had no outcome yet.
-    pub backlog: Backlog,
+    pub(crate) backlog: Backlog,
     /// Second by second.
-    pub series: Vec<SecondFigures>,
+    pub(crate) series: Vec<SecondFigures>,
     /// Of each process, second by second: the second since the load began, and bytes of memory then.
-    pub memory: BTreeMap<String, Vec<(u64, u64)>>,
+    pub(crate) memory: BTreeMap<String, Vec<(u64, u64)>>,
     /// Orders that were accepted, in all.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Requests that were sent again because the fleet was away or asked for patience.
-    pub retries: u64,
+    pub(crate) retries: u64,
     /// Answers that should not have been: the first ones.
-    pub unexpected: Vec<String>,
+    pub(crate) unexpected: Vec<String>,
     /// All of them.
-    pub unexpected_count: u64,
+    pub(crate) unexpected_count: u64,
 }
 
 /// How long something took, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names say it all")]
-pub struct Percentiles {
-    pub count: u64,
-    pub p50: u64,
-    pub p90: u64,
-    pub p99: u64,
-    pub p999: u64,
-    pub max: u64,
+pub(crate) struct Percentiles {
+    pub(crate) count: u64,
+    pub(crate) p50: u64,
+    pub(crate) p90: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) max: u64,
 }
 
 impl Percentiles {
     /// Those of what was recorded.
     #[must_use]
-    pub fn of(latency: &Latency) -> Self {
+    pub(crate) fn of(latency: &Latency) -> Self {
         let at = |share| micros(latency.quantile(share));
         Self {
             count: latency.count(),
@@ -79,114 +78,109 @@ impl Percentiles {
 
 /// One stage.
 #[derive(Debug, Clone, Serialize)]
-pub struct StageFigures {
+pub(crate) struct StageFigures {
     /// What it was for.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Orders due per second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// How long it lasted.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Orders due.
-    pub due: u64,
+    pub(crate) due: u64,
     /// Of those, never placed: too many others were under way until the stage was over.
-    pub not_placed: u64,
+    pub(crate) not_placed: u64,
     /// Orders accepted while it lasted.
-    pub accepted_per_second: f64,
+    pub(crate) accepted_per_second: f64,
     /// Orders confirmed while it lasted, as the order service counts them.
-    pub confirmed_per_second: f64,
+    pub(crate) confirmed_per_second: f64,
     /// Orders confirmed or cancelled while it lasted, as the order service counts them.
-    pub decided_per_second: f64,
+    pub(crate) decided_per_second: f64,
     /// From when an order was due until it was accepted.
-    pub acceptance_us: Percentiles,
+    pub(crate) acceptance_us: Percentiles,
     /// From when an order was due until its caller could read that it is confirmed; of a sample.
-    pub confirmation_us: Percentiles,
+    pub(crate) confirmation_us: Percentiles,
     /// The share of the orders above which, by latency: for the curve.
-    pub acceptance_curve: Vec<(f64, u64)>,
+    pub(crate) acceptance_curve: Vec<(f64, u64)>,
     /// The same of the sample's confirmations.
-    pub confirmation_curve: Vec<(f64, u64)>,
+    pub(crate) confirmation_curve: Vec<(f64, u64)>,
     /// Why the fleet did not keep up, if it did not.
-    pub shortfall: Option<Shortfall>,
+    pub(crate) shortfall: Option<Shortfall>,
     /// Processors that fleet, broker and generator used together, in cores.
-    pub cores: Option<f64>,
+    pub(crate) cores: Option<f64>,
     /// Processors that everybody else on the machine used, in cores.
-    pub cores_of_others: Option<f64>,
+    pub(crate) cores_of_others: Option<f64>,
     /// Processors that the hypervisor kept away from this machine, in cores.
-    pub cores_stolen: Option<f64>,
+    pub(crate) cores_stolen: Option<f64>,
     /// By process.
-    pub processes: Vec<ProcessFigures>,
+    pub(crate) processes: Vec<ProcessFigures>,
     /// By service and stream.
-    pub commits: Vec<CommitFigures>,
+    pub(crate) commits: Vec<CommitFigures>,
 }
 
 /// What a process used in a stage.
 #[derive(Debug, Clone, Serialize)]
-pub struct ProcessFigures {
-    /// Which.
-    pub name: String,
+pub(crate) struct ProcessFigures {
+    pub(crate) name: String,
     /// User and system, per accepted order.
-    pub cpu_us_per_order: f64,
+    pub(crate) cpu_us_per_order: f64,
     /// Memory when the stage began.
-    pub rss_start: u64,
+    pub(crate) rss_start: u64,
     /// Memory when it ended.
-    pub rss_end: u64,
+    pub(crate) rss_end: u64,
     /// The most it had had up to then.
-    pub rss_peak: u64,
+    pub(crate) rss_peak: u64,
 }
 
 /// What a service stored in a stream.
 #[derive(Debug, Clone, Serialize)]
-pub struct CommitFigures {
-    /// Who.
-    pub service: String,
-    /// Where.
-    pub stream: String,
-    /// How often.
-    pub commits_per_second: f64,
+pub(crate) struct CommitFigures {
+    pub(crate) service: String,
+    pub(crate) stream: String,
+    pub(crate) commits_per_second: f64,
     /// How much at once, on average.
-    pub messages_per_commit: f64,
+    pub(crate) messages_per_commit: f64,
 }
 
 /// From one event of an order's life to another, as the broker stored them.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "the names say it all")]
-pub struct Hop {
-    pub from: &'static str,
-    pub to: &'static str,
-    pub took_us: Percentiles,
+pub(crate) struct Hop {
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
+    pub(crate) took_us: Percentiles,
 }
 
 /// How far the fleet was behind.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Backlog {
+pub(crate) struct Backlog {
     /// The most orders without an outcome at any full second.
-    pub largest: u64,
+    pub(crate) largest: u64,
     /// From the end of the last stage until every order had its outcome.
-    pub seconds_after_load: f64,
-    /// From the end of the burst until no more orders were open than are at any time at the usual rate.
-    pub seconds_after_burst: Option<f64>,
+    pub(crate) seconds_after_load: f64,
+    /// From the end of the burst until no more orders were open than before it, or than come in a second at the base
+    /// rate.
+    pub(crate) seconds_after_burst: Option<f64>,
 }
 
 /// One second.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct SecondFigures {
-    /// Which.
-    pub second: usize,
+pub(crate) struct SecondFigures {
+    pub(crate) second: usize,
     /// Orders due in it.
-    pub due: u64,
+    pub(crate) due: u64,
     /// Orders accepted in it.
-    pub accepted: u64,
+    pub(crate) accepted: u64,
     /// Orders confirmed in it, as the order service counts them.
-    pub confirmed: Option<u64>,
+    pub(crate) confirmed: Option<u64>,
     /// Orders without an outcome at its end.
-    pub open: Option<u64>,
+    pub(crate) open: Option<u64>,
     /// Of what was accepted in it, half was within this time.
-    pub acceptance_p50_us: Option<u64>,
+    pub(crate) acceptance_p50_us: Option<u64>,
     /// And 99 of 100 within this.
-    pub acceptance_p99_us: Option<u64>,
+    pub(crate) acceptance_p99_us: Option<u64>,
     /// Of what was confirmed in it, half was within this time.
-    pub confirmation_p50_us: Option<u64>,
+    pub(crate) confirmation_p50_us: Option<u64>,
     /// And 99 of 100 within this.
-    pub confirmation_p99_us: Option<u64>,
+    pub(crate) confirmation_p99_us: Option<u64>,
 }
 
 /// For figures, which are whole numbers.

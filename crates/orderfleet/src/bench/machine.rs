@@ -7,23 +7,23 @@ use tokio::process::Command;
 
 /// What ran where.
 #[derive(Debug, Clone, Serialize)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// Processors this process may use.
-    pub cores: usize,
+    pub(crate) cores: usize,
     /// Their model.
-    pub cpu: Option<String>,
+    pub(crate) cpu: Option<String>,
     /// Bytes of memory.
-    pub memory: Option<u64>,
+    pub(crate) memory: Option<u64>,
     /// System and architecture, and the kernel's version.
-    pub system: String,
+    pub(crate) system: String,
     /// The file system that streams and databases are on.
-    pub file_system: Option<String>,
+    pub(crate) file_system: Option<String>,
     /// The broker's version.
-    pub nats_server: Option<String>,
+    pub(crate) nats_server: Option<String>,
     /// The version of this program.
-    pub orderfleet: &'static str,
+    pub(crate) orderfleet: &'static str,
     /// Compiled without optimisation, so that the figures say nothing.
-    pub debug_build: bool,
+    pub(crate) debug_build: bool,
 }
 
 impl Machine {
@@ -47,7 +47,7 @@ impl Machine {
 
     /// Whether what is synced there is in memory all the same.
     #[must_use]
-    pub fn disk_is_memory(&self) -> bool {
+    pub(crate) fn disk_is_memory(&self) -> bool {
         matches!(self.file_system.as_deref(), Some("tmpfs" | "ramfs"))
     }
 }

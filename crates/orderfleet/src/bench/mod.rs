@@ -7,7 +7,7 @@
 //! | `tally` | what the callers saw |
 //! | `watch`, `scrape`, `processes`, `machine`, `disk`, `hops` | what the fleet did meanwhile, and what it used |
 //! | `ceiling` | what the broker alone would carry |
-//! | `sum_up`, `figures` | what that comes to |
+//! | `sum_up`, `figures`, `words` | what that comes to |
 //! | `report` | the same as a page with plots |
 
 mod ceiling;
@@ -25,6 +25,7 @@ mod scrape;
 mod sum_up;
 mod tally;
 mod watch;
+mod words;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,16 +35,14 @@ use tokio::time::{Instant, interval, sleep};
 
 use crate::{client::AuditClient, fleet::Fleet, load::Plan};
 
-pub use ceiling::{
+pub(crate) use ceiling::{
     Ceiling, Options as CeilingOptions, build as build_with_ceiling, measure as measure_ceiling,
 };
-pub use course::{Kind, Pace, Profile, Shortfall, Stage, Wish};
-pub use drive::Generator;
-pub use figures::{
-    Backlog, CommitFigures, Figures, Hop, Percentiles, ProcessFigures, SecondFigures, StageFigures,
-};
-pub use machine::Machine;
-pub use report::render as report;
+pub(crate) use course::{Kind, Profile, Shortfall, Stage, Wish};
+pub(crate) use drive::Generator;
+pub(crate) use figures::{Figures, Hop, Percentiles, SecondFigures, StageFigures};
+pub(crate) use machine::Machine;
+pub(crate) use report::render as report;
 
 use customer::Market;
 use drive::Driver;
@@ -60,7 +59,7 @@ const MOST_TIMELINES: usize = 2_000;
 
 /// How far a bench has come.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// A stage begins.
     Stage(Stage),
     /// So many of its orders are accepted.
@@ -71,7 +70,7 @@ pub enum Progress {
 
 /// A fleet under load.
 #[derive(Debug)]
-pub struct Bench<'a> {
+pub(crate) struct Bench<'a> {
     fleet: &'a Fleet,
     wish: Wish,
     driver: Driver,
@@ -98,7 +97,12 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// Somebody of the fleet who is needed is not there.
-    pub fn new(fleet: &'a Fleet, wish: Wish, plan: Plan, generator: Generator) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        fleet: &'a Fleet,
+        wish: Wish,
+        plan: Plan,
+        generator: Generator,
+    ) -> anyhow::Result<Self> {
         let orders = fleet.processes().into_iter().filter(|proc| proc.service() == "order-service");
         let urls: Vec<_> = orders.map(|proc| proc.url()).collect();
         let driver = Driver::new(plan, &urls, generator)?;
@@ -113,7 +117,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// A service does not tell what it counts, or does not decide in time.
-    pub async fn drive(&mut self, tell: impl Fn(Progress)) -> anyhow::Result<()> {
+    pub(crate) async fn drive(&mut self, tell: impl Fn(Progress)) -> anyhow::Result<()> {
         loop {
             let before: Vec<_> = self.stages.iter().map(|ran| ran.stage).collect();
             let Some(stage) = self.wish.stage(&before) else { break };
@@ -177,7 +181,7 @@ impl<'a> Bench<'a> {
 
     /// The orders that callers were told are accepted.
     #[must_use]
-    pub fn accepted(&self) -> Vec<OrderId> {
+    pub(crate) fn accepted(&self) -> Vec<OrderId> {
         self.market.tally().accepted.clone()
     }
 
@@ -185,7 +189,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// The audit trail does not answer, or the disk cannot be looked at.
-    pub async fn figures(&self, fsync: bool, ceiling: Option<Ceiling>) -> anyhow::Result<Figures> {
+    pub(crate) async fn figures(self, fsync: bool, ceiling: Option<Ceiling>) -> anyhow::Result<Figures> {
         let machine = Machine::here(self.fleet.data_dir()).await;
         let (tally, beats) = (std::mem::take(&mut *self.market.tally()), self.pulse.beats());
         let stages = self.stages.iter().zip(&tally.stages);
@@ -211,8 +215,8 @@ impl<'a> Bench<'a> {
             memory: sum_up::memory(&beats),
             accepted: tally.accepted.len() as u64,
             retries: tally.retries,
-            unexpected: tally.surprises,
-            unexpected_count: tally.surprise_count,
+            unexpected: tally.surprises.first,
+            unexpected_count: tally.surprises.count,
         })
     }
 

@@ -5,10 +5,7 @@ use std::time::Duration;
 use events::OrderId;
 use hdrhistogram::Histogram;
 
-use crate::load::Latency;
-
-/// Surprises that are kept; any further ones are only counted.
-const MOST_SURPRISES: usize = 20;
+use crate::load::{Latency, Surprises};
 
 /// Everything that was seen.
 #[derive(Debug, Default)]
@@ -23,10 +20,8 @@ pub(super) struct Tally {
     pub(super) followed: Vec<(usize, OrderId)>,
     /// Requests that were sent again because the fleet was away or asked for patience.
     pub(super) retries: u64,
-    /// Answers that should not have been: the first ones.
-    pub(super) surprises: Vec<String>,
-    /// All of them.
-    pub(super) surprise_count: u64,
+    /// Answers that should not have been.
+    pub(super) surprises: Surprises,
 }
 
 /// What became of the orders that were due in one stage.
@@ -104,14 +99,6 @@ impl Tally {
         self.second(at).confirmation.record(took);
     }
 
-    /// Something happened that should not.
-    pub(super) fn surprise(&mut self, what: String) {
-        self.surprise_count += 1;
-        if self.surprises.len() < MOST_SURPRISES {
-            self.surprises.push(what);
-        }
-    }
-
     fn second(&mut self, at: Duration) -> &mut Second {
         let index = usize::try_from(at.as_secs()).unwrap_or(usize::MAX - 1);
         if self.seconds.len() <= index {
@@ -138,12 +125,5 @@ mod tests {
         assert_eq!(seconds, [(1, 0), (0, 0), (0, 1)]);
         let median = tally.seconds[2].acceptance.quantile(0.5).map(|took| took.as_millis().abs_diff(1_200));
         assert!(median.is_some_and(|off| off < 20) && tally.seconds[1].acceptance.quantile(0.5).is_none());
-    }
-
-    #[test]
-    fn surprises_are_all_counted_and_some_kept() {
-        let mut tally = Tally::default();
-        (0..100).for_each(|number| tally.surprise(number.to_string()));
-        assert_eq!((tally.surprise_count, tally.surprises.len()), (100, MOST_SURPRISES));
     }
 }

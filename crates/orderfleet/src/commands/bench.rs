@@ -3,7 +3,12 @@
 mod args;
 mod tell;
 
-use std::{env, fs, process::ExitCode, time::Duration};
+use std::{
+    env,
+    fs::{self, OpenOptions},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use uuid::Uuid;
@@ -55,8 +60,9 @@ const CEILING_SECONDS: u64 = 10;
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let ui = &context.ui;
     if let Some(path) = &args.report {
-        // Before anything is measured, not after.
-        fs::write(path, "").with_context(|| format!("cannot write {}", path.display()))?;
+        // Tried before anything is measured, not after; the page of an earlier run stays until there is another.
+        let writable = OpenOptions::new().append(true).create(true).open(path);
+        writable.with_context(|| format!("cannot write {}", path.display()))?;
     }
     if cfg!(debug_assertions) {
         ui.warn("this is a debug build: its figures say nothing about how fast the fleet is; see --help");
@@ -73,14 +79,16 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
     let stopped = up::report::exits(ui, &exits, true);
     let (figures, verdict) = measured?;
     tell::figures(ui, &figures, verdict.as_ref().ok(), &command());
-    let report =
-        verdict.context("nobody knows whether the promise holds, so these figures count for nothing")?;
-    verify_command::tell(ui, &report);
+    if let Ok(report) = &verdict {
+        verify_command::tell(ui, report);
+    }
     if let Some(path) = &args.report {
-        fs::write(path, bench::report(&figures, &report, &command()))
+        fs::write(path, bench::report(&figures, verdict.as_ref().ok(), &command()))
             .with_context(|| format!("cannot write {}", path.display()))?;
         ui.note(format_args!("the report is in {}", path.display()));
     }
+    let report =
+        verdict.context("nobody knows whether the promise holds, so these figures count for nothing")?;
     let good = report.holds() && figures.unexpected_count == 0;
     Ok(if good { stopped } else { ExitCode::FAILURE })
 }

@@ -62,11 +62,11 @@ pub(super) fn latencies(ui: &Ui, results: &Results) {
 
 /// What should not have been.
 pub(super) fn surprises(ui: &Ui, results: &Results) {
-    for surprise in &results.surprises {
+    for surprise in &results.surprises.first {
         ui.warn(format_args!("unexpected: {surprise}"));
     }
-    if results.surprise_count > results.surprises.len() as u64 {
-        ui.warn(format_args!("{} unexpected answers in all", results.surprise_count));
+    if results.surprises.count > results.surprises.first.len() as u64 {
+        ui.warn(format_args!("{} unexpected answers in all", results.surprises.count));
     }
 }
 
@@ -87,8 +87,8 @@ pub(super) fn as_json(results: &Results) -> Value {
         "longest_without_accepted_us": micros(results.accepting.longest()),
         "longest_without_confirmed_us": micros(results.confirming.longest()),
         "retries": results.retries,
-        "unexpected": results.surprises,
-        "unexpected_count": results.surprise_count,
+        "unexpected": results.surprises.first,
+        "unexpected_count": results.surprises.count,
     })
 }
 

@@ -91,7 +91,7 @@ async fn show(plan: Plan, fleet: &Fleet, context: &Context) -> anyhow::Result<bo
         summary::life(ui, &timeline.context("the audit service did not tell an order's life")?);
     }
     verify_command::tell(ui, &report);
-    Ok(report.holds() && results.surprise_count == 0)
+    Ok(report.holds() && results.surprises.count == 0)
 }
 
 /// Puts the products in stock.

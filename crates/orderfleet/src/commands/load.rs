@@ -62,7 +62,7 @@ pub struct Args {
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCode> {
     let results = context.unless_stopped(place(&args, &context.ui)).await?;
     tell(&context.ui, &results);
-    Ok(if results.surprise_count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if results.surprises.count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn place(args: &Args, ui: &Ui) -> anyhow::Result<Results> {

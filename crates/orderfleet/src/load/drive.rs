@@ -128,6 +128,6 @@ async fn drive(
 fn gather(results: &mut Results, report: Result<Report, tokio::task::JoinError>) {
     match report {
         Ok(report) => report.add_to(results),
-        Err(error) => results.surprise(format!("a caller broke down: {error}")),
+        Err(error) => results.surprises.add(format!("a caller broke down: {error}")),
     }
 }

@@ -9,8 +9,10 @@ mod lull;
 mod plan;
 mod results;
 mod shopper;
+mod surprises;
 
 pub use drive::{Load, Options, Progress};
 pub use lull::Lull;
 pub use plan::{Mix, Plan, PlannedOrder, Twist};
 pub use results::{Latency, Results};
+pub use surprises::Surprises;

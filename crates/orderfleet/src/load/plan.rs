@@ -87,6 +87,16 @@ pub enum Twist {
     CancelLate,
 }
 
+impl Twist {
+    /// How often the order is placed at once.
+    pub(crate) fn copies(self) -> usize {
+        match self {
+            Self::Repeat(copies) => copies,
+            Self::None | Self::ReuseKey | Self::CancelEarly | Self::CancelLate => 1,
+        }
+    }
+}
+
 /// An order to place.
 #[derive(Debug, Clone)]
 pub struct PlannedOrder {
@@ -98,6 +108,15 @@ pub struct PlannedOrder {
     pub body: OrderBody,
     /// What else is done about it.
     pub twist: Twist,
+}
+
+impl PlannedOrder {
+    /// Another order, which must be refused under the same idempotency key.
+    pub(crate) fn altered(&self) -> OrderBody {
+        let mut other = self.body.clone();
+        other.lines.iter_mut().for_each(|line| line.quantity += 1);
+        other
+    }
 }
 
 /// A load: how many orders, how fast, of which kinds.

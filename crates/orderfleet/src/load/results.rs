@@ -5,12 +5,10 @@ use std::time::Duration;
 use events::OrderId;
 use hdrhistogram::Histogram;
 
-use super::lull::Lull;
+use super::{lull::Lull, surprises::Surprises};
 
 /// Longest latency that is told apart, in microseconds: ten minutes.
 const LONGEST: u64 = 600_000_000;
-/// Surprises that are kept; any further ones are only counted.
-const MOST_SURPRISES: usize = 20;
 
 /// What came of a load.
 #[derive(Debug, Default)]
@@ -35,10 +33,8 @@ pub struct Results {
     pub placing: Duration,
     /// From the first order to the last decision.
     pub elapsed: Duration,
-    /// Answers that should not have been: the first ones.
-    pub surprises: Vec<String>,
-    /// All of them.
-    pub surprise_count: u64,
+    /// Answers that should not have been.
+    pub surprises: Surprises,
 }
 
 /// How long things took. Counted from when they were due, so a fleet that keeps callers waiting is not
@@ -79,13 +75,6 @@ impl Latency {
 }
 
 impl Results {
-    pub(super) fn surprise(&mut self, what: String) {
-        self.surprise_count += 1;
-        if self.surprises.len() < MOST_SURPRISES {
-            self.surprises.push(what);
-        }
-    }
-
     /// How many orders have ended, one way or the other.
     #[must_use]
     pub fn decided(&self) -> u64 {
@@ -106,12 +95,5 @@ mod tests {
             near(latency.quantile(0.5), 50) && near(latency.quantile(0.99), 99) && near(latency.max(), 100)
         );
         assert_eq!(latency.count(), 100);
-    }
-
-    #[test]
-    fn surprises_are_all_counted_and_some_kept() {
-        let mut results = Results::default();
-        (0..100).for_each(|number| results.surprise(number.to_string()));
-        assert_eq!((results.surprise_count, results.surprises.len()), (100, MOST_SURPRISES));
     }
 }

@@ -58,7 +58,7 @@ impl Report {
             results.decision.record(after);
         }
         results.retries += self.retries;
-        self.surprises.into_iter().for_each(|surprise| results.surprise(surprise));
+        self.surprises.into_iter().for_each(|surprise| results.surprises.add(surprise));
     }
 }
 
@@ -90,11 +90,8 @@ impl Shopper {
     }
 
     async fn place(&mut self, order: &PlannedOrder) -> Option<OrderId> {
-        let copies = match order.twist {
-            Twist::Repeat(copies) => copies,
-            Twist::None | Twist::ReuseKey | Twist::CancelEarly | Twist::CancelLate => 1,
-        };
-        let tries = (0..copies).map(|copy| self.place_one(&order.key, &order.body, self.turn + copy));
+        let tries =
+            (0..order.twist.copies()).map(|copy| self.place_one(&order.key, &order.body, self.turn + copy));
         let (mut order_ids, mut retries) = (Vec::new(), 0);
         for (placed, tried) in join_all(tries).await {
             retries += tried;
@@ -178,9 +175,7 @@ impl Shopper {
 
     /// Places another order under the same key, which must be refused.
     async fn reuse_key(&mut self, order: &PlannedOrder) {
-        let mut other = order.body.clone();
-        other.lines.iter_mut().for_each(|line| line.quantity += 1);
-        let (answer, retries) = self.place_one(&order.key, &other, self.turn).await;
+        let (answer, retries) = self.place_one(&order.key, &order.altered(), self.turn).await;
         self.report.retries += retries;
         match answer {
             Err(error) if error.code() == Some(422) => {}

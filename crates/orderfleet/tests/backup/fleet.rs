@@ -122,7 +122,7 @@ async fn a_fleet_restored_from_a_backup_under_load_goes_on_where_it_was() {
     let came_in = |stream: &str| backup.path().join(format!("{stream}.tail")).exists();
     assert!(came_in("ORDERS") && came_in("INVENTORY") && came_in("REQUESTS"), "{saved:?}");
     let results = load.finish().await.unwrap();
-    assert_eq!(results.surprise_count, 0, "{:?}", results.surprises);
+    assert_eq!(results.surprises.count, 0, "{:?}", results.surprises);
     assert!(verify(&fleet).await.holds(), "the backup has changed nothing");
     fleet.shutdown().await.unwrap();
     drop(fleet);

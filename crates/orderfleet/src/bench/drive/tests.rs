@@ -117,7 +117,7 @@ async fn an_order_that_is_delayed_is_late_since_it_was_due() -> anyhow::Result<(
     driver.finish().await;
     let market = driver.market();
     let tally = market.tally();
-    assert_eq!((tally.stages[0].due, tally.accepted.len(), tally.surprise_count), (5, 5, 0));
+    assert_eq!((tally.stages[0].due, tally.accepted.len(), tally.surprises.count), (5, 5, 0));
     // There is one connection: four of them could not even be sent before the stage was over, when the last had been due
     // for 40 ms.
     assert!(tally.stages[0].acceptance.quantile(0.0) >= Duration::from_millis(39));
@@ -149,7 +149,7 @@ async fn who_is_turned_away_comes_back_with_the_same_key() -> anyhow::Result<()>
     driver.finish().await;
     let market = driver.market();
     let tally = market.tally();
-    assert_eq!((tally.accepted.len(), tally.retries, tally.surprise_count), (1, 2, 0));
+    assert_eq!((tally.accepted.len(), tally.retries, tally.surprises.count), (1, 2, 0));
     assert_eq!(service.keys(), ["test-0"; 3]);
     Ok(())
 }
@@ -162,8 +162,8 @@ async fn an_answer_that_should_not_be_is_a_surprise() -> anyhow::Result<()> {
     driver.finish().await;
     let market = driver.market();
     let tally = market.tally();
-    assert_eq!((tally.accepted.len(), tally.retries, tally.surprise_count), (0, 0, 5));
-    assert!(tally.surprises[0].contains("500"), "{:?}", tally.surprises);
+    assert_eq!((tally.accepted.len(), tally.retries, tally.surprises.count), (0, 0, 5));
+    assert!(tally.surprises.first[0].contains("500"), "{:?}", tally.surprises);
     Ok(())
 }
 

@@ -7,4 +7,4 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use page::render;
+pub(crate) use page::render;

@@ -20,7 +20,8 @@ h1 { margin-bottom: 0; }
 h2 { margin-top: 2.2rem; }
 .faint { opacity: .7; }
 pre { overflow-x: auto; border: 1px solid var(--faint); border-radius: 4px; padding: .6rem .8rem; }
-.warning { border-left: 4px solid var(--c1); padding: .4rem .8rem; }
+.warning { border-left: 4px solid var(--c1); padding: .4rem .8rem; overflow-wrap: anywhere; }
+.sentence::first-letter, .warning::first-letter { text-transform: uppercase; }
 .tiles { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.2rem 0; }
 .tiles div { border: 1px solid var(--faint); border-radius: 4px; padding: .5rem 1rem; min-width: 8rem; }
 .tiles b { display: block; font-size: 1.5rem; }
@@ -44,9 +45,9 @@ const SECONDS: Axis = Axis { title: "seconds since the load began", scale: Scale
 const ORDERS: Axis = Axis { title: "orders per second", scale: Scale::Linear };
 const MILLIS: Axis = Axis { title: "milliseconds", scale: Scale::Logarithmic };
 
-/// The report of a bench that `command` began.
+/// The report of a bench that `command` began. No verdict means that the promise could not be checked.
 #[must_use]
-pub fn render(figures: &Figures, report: &Report, command: &str) -> String {
+pub(crate) fn render(figures: &Figures, report: Option<&Report>, command: &str) -> String {
     let stage = figures.headline.and_then(|index| figures.stages.get(index));
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><meta name=\"viewport\" \
@@ -76,7 +77,11 @@ fn section(title: &str, body: &str) -> String {
     if body.is_empty() { String::new() } else { format!("<h2>{}</h2>\n{body}", escaped(title)) }
 }
 
-fn head(figures: &Figures, report: &Report, command: &str) -> String {
+fn sentence(text: String) -> String {
+    format!("<p class=\"sentence\">{}</p>\n", escaped(text))
+}
+
+fn head(figures: &Figures, report: Option<&Report>, command: &str) -> String {
     let machine = &figures.machine;
     let unknown = || "not known".to_owned();
     let memory = machine.memory.map_or_else(unknown, |bytes| format!("{} MiB", bytes >> 20));
@@ -99,16 +104,13 @@ fn head(figures: &Figures, report: &Report, command: &str) -> String {
         "<h1>orderfleet bench</h1>\n<p class=\"faint\">{facts}</p>\n<pre>{}</pre>\n",
         escaped(command)
     );
-    let mut warn = |warning: &str| head += &format!("<p class=\"warning\">{warning}</p>\n");
-    if machine.debug_build {
-        warn("This was a debug build: its figures say nothing about how fast the fleet is.");
-    }
-    if machine.disk_is_memory() && figures.fsync {
-        warn("The data was on a file system in memory, where fsync costs nothing.");
-    }
-    if !report.holds() {
-        warn("The fleet broke its promise: these figures count for nothing.");
-    }
+    let worthless = match report {
+        Some(report) if report.holds() => None,
+        Some(_) => Some("the fleet broke its promise: these figures count for nothing"),
+        None => Some("nobody knows whether the promise holds: these figures count for nothing"),
+    };
+    let warnings = worthless.map(str::to_owned).into_iter().chain(figures.warnings());
+    warnings.for_each(|warning| head += &format!("<p class=\"warning\">{}</p>\n", escaped(warning)));
     head
 }
 
@@ -158,10 +160,11 @@ fn over_time(figures: &Figures) -> String {
         line("confirmed p99", |second| second.confirmation_p99_us, 1_000.0),
     ];
     let open = [line("orders without an outcome", |second| second.open, 1.0)];
+    let behind: String = figures.behind().into_iter().map(sentence).collect();
     let orders = Axis { title: "orders", scale: Scale::Linear };
     section("Orders over time", &plot("throughput", SECONDS, ORDERS, &throughput))
         + &section("Latency over time", &plot("latency", SECONDS, MILLIS, &latency))
-        + &section("Backlog over time", &plot("backlog", SECONDS, orders, &open))
+        + &section("Backlog over time", &(plot("backlog", SECONDS, orders, &open) + &behind))
         + &memory(figures)
 }
 
@@ -195,11 +198,12 @@ fn at_the_headline(figures: &Figures, stage: &StageFigures) -> String {
     section(
         &format!("Latency at {:.0} orders/s ({what})", stage.rate),
         &(plot("percentiles", shares, MILLIS, &curves) + &tables::latencies(figures, stage).html()),
-    ) + &section("What an order costs", &tables::processes(stage).html())
+    ) + &section("What an order costs", &(tables::processes(stage).html() + &sentence(stage.processors())))
         + &section("Messages stored at once", &tables::commits(stage).html())
 }
 
-fn promise(report: &Report) -> String {
+fn promise(report: Option<&Report>) -> String {
+    let Some(report) = report else { return sentence("it could not be checked".to_owned()) };
     let line = |check: &crate::verify::report::CheckResult| {
         let mark = if check.violations.is_empty() { "✓" } else { "✗" };
         format!("<li>{mark} {}: {} {}</li>\n", check.title, check.examined, check.unit)

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use super::render;
 use crate::{
     bench::{
-        Backlog, Ceiling, Figures, Hop, Kind, Machine, Percentiles, ProcessFigures, Profile, SecondFigures,
-        StageFigures,
+        Ceiling, Figures, Hop, Kind, Machine, Percentiles, Profile, SecondFigures, StageFigures,
+        figures::{Backlog, ProcessFigures},
     },
-    verify::Report,
+    verify::{
+        Report,
+        report::{CheckId, CheckResult, Violation},
+    },
 };
 
 fn percentiles() -> Percentiles {
@@ -96,7 +99,7 @@ fn report() -> Report {
 
 #[test]
 fn the_page_holds_every_plot_and_table() {
-    let page = render(&figures(), &report(), "cargo fleet-release bench");
+    let page = render(&figures(), Some(&report()), "cargo fleet-release bench");
     for id in ["throughput", "latency", "backlog", "memory", "percentiles"] {
         assert!(page.contains(&format!("<figure id=\"{id}\">")), "{id}");
     }
@@ -109,26 +112,82 @@ fn the_page_holds_every_plot_and_table() {
 
 #[test]
 fn the_page_needs_nothing_from_elsewhere_and_escapes_what_it_is_told() {
-    let page = render(&figures(), &report(), "cargo fleet-release bench --data-dir '/a & <b>'");
+    let page = render(&figures(), Some(&report()), "cargo fleet-release bench --data-dir '/a & <b>'");
     for foreign in ["http:", "https:", "<script", "@import", "url("] {
         assert!(!page.contains(foreign), "{foreign}");
     }
     assert!(page.contains("A &lt;fast&gt; CPU") && page.contains("'/a &amp; &lt;b&gt;'"));
 }
 
+fn warnings(figures: &Figures, report: Option<&Report>) -> Vec<String> {
+    let page = render(figures, report, "");
+    let warnings = page.lines().filter_map(|line| line.strip_prefix("<p class=\"warning\">"));
+    warnings.map(|line| line.trim_end_matches("</p>").to_owned()).collect()
+}
+
 #[test]
 fn what_takes_a_figure_its_worth_is_said() {
     let mut figures = figures();
-    assert!(!render(&figures, &report(), "").contains("class=\"warning\""));
+    assert_eq!(warnings(&figures, Some(&report())), [""; 0]);
     figures.machine.debug_build = true;
     figures.machine.file_system = Some("tmpfs".to_owned());
-    let page = render(&figures, &report(), "");
-    assert_eq!(page.matches("class=\"warning\"").count(), 2);
+    figures.retries = 12;
+    figures.stages[0].not_placed = 345;
+    figures.unexpected = vec!["order-7: 500: <broken>".to_owned()];
+    figures.unexpected_count = 30;
+    let told = warnings(&figures, Some(&report()));
+    for (warning, words) in told.iter().zip([
+        "a debug build",
+        "in memory",
+        "repeated 12 times",
+        "345 of 30000 orders at 1000 orders/s were never placed",
+        "unexpected: order-7: 500: &lt;broken&gt;",
+        "30 unexpected answers in all",
+    ]) {
+        assert!(warning.contains(words), "{words}: {warning}");
+    }
+    assert_eq!(told.len(), 6);
+}
+
+#[test]
+fn it_is_said_whether_the_promise_holds() {
+    let violation = Violation { ids: Vec::new(), message: "lost".to_owned() };
+    let check = CheckResult {
+        id: CheckId::V1,
+        title: CheckId::V1.title(),
+        examined: 1,
+        unit: "orders",
+        violations: vec![violation],
+        partial: Vec::new(),
+        notes: Vec::new(),
+    };
+    let broken = Report { checks: vec![check], ..report() };
+    for (report, words) in [(Some(&broken), "broke its promise"), (None, "nobody knows")] {
+        let told = warnings(&figures(), report);
+        assert!(told.len() == 1 && told[0].contains(words), "{words}: {told:?}");
+    }
+    assert!(render(&figures(), None, "").contains("it could not be checked"));
+}
+
+#[test]
+fn how_far_the_fleet_was_behind_is_said_and_who_else_used_the_processors() {
+    let backlog = Backlog { largest: 1_234, seconds_after_load: 2.5, seconds_after_burst: Some(7.1) };
+    let figures = Figures { backlog, profile: Profile::BlackFriday, ..figures() };
+    let page = render(&figures, Some(&report()), "");
+    for words in [
+        "at most 1234 orders without an outcome; the last one had it 2.5 s after the load",
+        "the backlog of the burst was gone after 7.1 s",
+        "0.87 cores in all; others used 0.10, the hypervisor kept 0.00",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
 }
 
 #[test]
 fn a_ramp_that_failed_at_once_has_a_page_too() {
     let figures = Figures { headline: None, share_of_ceiling: None, series: Vec::new(), ..figures() };
-    let page = render(&figures, &report(), "");
+    let told = warnings(&figures, Some(&report()));
+    assert!(told.len() == 1 && told[0].contains("kept up with no step"), "{told:?}");
+    let page = render(&figures, Some(&report()), "");
     assert!(page.contains("<figure id=\"throughput\">") && !page.contains("percentiles\">"));
 }

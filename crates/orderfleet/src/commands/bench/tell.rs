@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::figures::{grouped, millis, size};
 use crate::{
-    bench::{Figures, Percentiles, Profile, StageFigures},
+    bench::{Figures, Percentiles, StageFigures},
     ui::Ui,
     verify::Report,
 };
@@ -19,15 +19,18 @@ pub(super) fn figures(ui: &Ui, figures: &Figures, report: Option<&Report>, comma
     ui.object(&object);
     machine(ui, figures);
     stages(ui, figures);
-    match figures.headline.and_then(|index| figures.stages.get(index)) {
-        Some(stage) => {
-            headline(ui, figures, stage);
-            costs(ui, figures, stage);
-        }
-        None => ui.say("\nThe fleet kept up with no step; begin lower, with --rate."),
+    let stage = figures.headline.and_then(|index| figures.stages.get(index));
+    if let Some(stage) = stage {
+        headline(ui, figures, stage);
+    }
+    ui.say("");
+    figures.behind().iter().for_each(|line| ui.say(format_args!("  {line}")));
+    if let Some(stage) = stage {
+        costs(ui, figures, stage);
     }
     ceiling(ui, figures);
-    trouble(ui, figures);
+    figures.warnings().iter().for_each(|warning| ui.warn(warning));
+    ui.say("");
 }
 
 fn title(ui: &Ui, text: &str) {
@@ -51,9 +54,6 @@ fn machine(ui: &Ui, figures: &Figures) {
         if machine.debug_build { " (debug build)" } else { "" },
         machine.nats_server.clone().unwrap_or_else(unknown)
     ));
-    if machine.disk_is_memory() && figures.fsync {
-        ui.warn("the data is on a file system in memory, where fsync costs nothing; use --data-dir");
-    }
 }
 
 fn stages(ui: &Ui, figures: &Figures) {
@@ -90,18 +90,6 @@ fn headline(ui: &Ui, figures: &Figures, stage: &StageFigures) {
     for hop in &figures.hops {
         latency(ui, &format!("{} → {}", hop.from, hop.to), &hop.took_us);
     }
-    let backlog = &figures.backlog;
-    ui.say(format_args!(
-        "\n  at most {} orders without an outcome; the last one had it {:.1} s after the load",
-        grouped(backlog.largest),
-        backlog.seconds_after_load
-    ));
-    if figures.profile == Profile::BlackFriday {
-        match backlog.seconds_after_burst {
-            Some(seconds) => ui.say(format_args!("  the backlog of the burst was gone after {seconds:.1} s")),
-            None => ui.say("  the backlog of the burst was not gone before the load was over"),
-        }
-    }
 }
 
 fn latency(ui: &Ui, what: &str, took: &Percentiles) {
@@ -124,15 +112,7 @@ fn costs(ui: &Ui, figures: &Figures, stage: &StageFigures) {
             size(process.rss_peak)
         ));
     }
-    if let Some(cores) = stage.cores {
-        let others = stage.cores_of_others.unwrap_or_default();
-        let stolen = stage.cores_stolen.unwrap_or_default();
-        ui.say(format_args!(
-            "\n  {cores:.2} cores in all; others used {others:.2}, the hypervisor kept {stolen:.2}"
-        ));
-    } else {
-        ui.say("  processor time and memory are not known on this system");
-    }
+    ui.say(format_args!("\n  {}", stage.processors()));
     title(ui, "Messages stored at once");
     for commit in &stage.commits {
         ui.say(format_args!(
@@ -158,27 +138,6 @@ fn ceiling(ui: &Ui, figures: &Figures) {
     if let Some(share) = figures.share_of_ceiling {
         ui.say(format_args!("  the fleet accepted {:.0} % of that", share * 100.0));
     }
-}
-
-fn trouble(ui: &Ui, figures: &Figures) {
-    if figures.retries > 0 {
-        ui.say(format_args!("\n  {} requests had to be repeated", grouped(figures.retries)));
-    }
-    for stage in figures.stages.iter().filter(|stage| stage.not_placed > 0) {
-        ui.warn(format_args!(
-            "{} of {} orders at {:.0} orders/s were never placed: too many were under way. Latencies leave them out",
-            grouped(stage.not_placed),
-            grouped(stage.due),
-            stage.rate
-        ));
-    }
-    for surprise in &figures.unexpected {
-        ui.warn(format_args!("unexpected: {surprise}"));
-    }
-    if figures.unexpected_count > figures.unexpected.len() as u64 {
-        ui.warn(format_args!("{} unexpected answers in all", figures.unexpected_count));
-    }
-    ui.say("");
 }
 
 fn micros(took: u64) -> String {
