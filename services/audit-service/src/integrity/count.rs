@@ -89,7 +89,8 @@ impl Counter {
         let missing = self.optional(missing).await?.unwrap_or_default();
         let expected = (up_to - part.after).saturating_sub(missing);
         let mut removed = Vec::new();
-        if count != expected {
+        // What was moved into a gap is missing where it stood, although there are as many as there must be.
+        if count != expected || missing > 0 {
             removed = self.removed(stream, part, last.max(part.after)).await?;
             removed.truncate(most);
         }

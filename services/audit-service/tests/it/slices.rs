@@ -128,7 +128,7 @@ struct Harm {
     strangers: u64,
 }
 
-const HARMS: [Harm; 9] = [
+const HARMS: [Harm; 10] = [
     Harm {
         statement: "DELETE FROM events WHERE stream = 'ORDERS' AND sequence BETWEEN 2 AND 5",
         removed: &["ORDERS 2-5"],
@@ -178,6 +178,13 @@ const HARMS: [Harm; 9] = [
         removed: &["ORDERS 9-10"],
         broken: &[],
         strangers: 2,
+    },
+    // Into a gap, so that there are as many as before.
+    Harm {
+        statement: "UPDATE events SET sequence = sequence - 5 WHERE stream = 'PAYMENTS' AND sequence % 10 = 8",
+        removed: &["PAYMENTS 8-8"],
+        broken: &["PAYMENTS 3"],
+        strangers: 0,
     },
     Harm {
         statement: "UPDATE events SET stream = 'ZEBRAS' WHERE stream = 'ORDERS' AND sequence = 1",
