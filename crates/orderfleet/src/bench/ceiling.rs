@@ -1,6 +1,10 @@
 //! What the broker alone would carry on this machine, measured in the same run: see `crates/ceiling`.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::{self, Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use anyhow::{Context, ensure};
 use nats_server::NatsServer;
@@ -74,8 +78,8 @@ pub(crate) async fn build(build: Build) -> anyhow::Result<()> {
 pub(crate) async fn measure(options: Options<'_>) -> anyhow::Result<Ceiling> {
     let mut temporary = tempfile::Builder::new();
     temporary.prefix("orderfleet-ceiling-");
-    let store = match options.beside.and_then(Path::parent).filter(|parent| parent.is_dir()) {
-        Some(parent) => temporary.tempdir_in(parent)?,
+    let store = match options.beside.and_then(same_disk) {
+        Some(directory) => temporary.tempdir_in(directory)?,
         None => temporary.tempdir()?,
     };
     let server =
@@ -93,6 +97,12 @@ pub(crate) async fn measure(options: Options<'_>) -> anyhow::Result<Ceiling> {
     })
 }
 
+/// A directory that is there, on the disk that `path` is on, or will be when it is created.
+fn same_disk(path: &Path) -> Option<PathBuf> {
+    let path = path::absolute(path).ok()?;
+    path.ancestors().find(|above| above.is_dir()).map(Path::to_owned)
+}
+
 async fn run(url: &str, seconds: u64) -> anyhow::Result<Word> {
     let program = binaries_dir()?.join(CEILING);
     ensure!(program.is_file(), "{} does not exist; run without --no-build", program.display());
@@ -104,4 +114,25 @@ async fn run(url: &str, seconds: u64) -> anyhow::Result<Word> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the ceiling could not be measured: {}", said.trim());
     serde_json::from_slice(&output.stdout).context("the ceiling was told in a way that cannot be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ceiling_is_measured_on_the_disk_of_the_fleet() -> anyhow::Result<()> {
+        let here = std::env::current_dir()?;
+        assert_eq!(
+            same_disk(Path::new("not-there-yet")).as_deref(),
+            Some(&*here),
+            "not where temporary files are"
+        );
+        assert_eq!(same_disk(Path::new("not/there/yet")).as_deref(), Some(&*here));
+        // It may be a mount point.
+        let dir = tempfile::tempdir()?;
+        assert_eq!(same_disk(dir.path()).as_deref(), Some(dir.path()));
+        assert_eq!(same_disk(&dir.path().join("a/b")).as_deref(), Some(dir.path()));
+        Ok(())
+    }
 }
