@@ -54,6 +54,8 @@ impl Profile {
 const BURST: f64 = 10.0;
 /// How long it lasts.
 const BURST_LASTS: Duration = Duration::from_secs(30);
+/// More orders a second than any fleet keeps up with: no step of a ramp is higher, however large its steps.
+const MOST_A_SECOND: f64 = 100_000.0;
 /// More steps than any ramp takes before something gives way.
 const MOST_STEPS: usize = 20;
 /// How much of what is due must be done for a fleet to keep up.
@@ -146,7 +148,8 @@ impl Wish {
             (Profile::Steady, 0) => stage(Kind::Steady, self.rate, lasts),
             (Profile::Ramp, step @ 0..MOST_STEPS) => {
                 let times = i32::try_from(step).unwrap_or(i32::MAX);
-                stage(Kind::Step, (self.rate * self.growth.powi(times)).round().max(self.rate), lasts)
+                let rate = (self.rate * self.growth.powi(times)).round().min(MOST_A_SECOND);
+                stage(Kind::Step, rate.max(self.rate), lasts)
             }
             (Profile::BlackFriday, 0) => stage(Kind::Before, self.rate, lasts),
             (Profile::BlackFriday, 1) => stage(Kind::Burst, self.rate * BURST, BURST_LASTS),
@@ -260,6 +263,16 @@ mod tests {
     fn no_ramp_goes_on_for_ever() {
         assert_eq!(stages(&wish(Profile::Ramp), 1_000).len(), MOST_STEPS + 1);
         assert_eq!(wish(Profile::Steady).most_orders(), 1_500);
+    }
+
+    /// For all of them there has to be enough in stock before the first.
+    #[test]
+    fn no_ramp_is_of_more_orders_than_can_be_told() {
+        for growth in [1.25, 2.0, 3.0, 10.0] {
+            let ramp = Wish { growth, rate: 500.0, seconds: 15, ..wish(Profile::Ramp) };
+            let orders = ramp.most_orders();
+            assert!(orders <= 100_000_000, "{orders} by steps of {growth}");
+        }
     }
 
     #[test]
