@@ -146,8 +146,10 @@ impl<'a> Bench<'a> {
                 }
             }
         }
+        // Before looking, which takes its time of a fleet that is busy.
+        let ended = self.market.opened.elapsed();
         let after = self.watch.look().await?;
-        self.stages.push(Ran { stage, before, after, ended: self.market.opened.elapsed() });
+        self.stages.push(Ran { stage, before, after, ended });
         Ok(())
     }
 
@@ -222,12 +224,10 @@ impl<'a> Bench<'a> {
 
     /// When the burst was, if there was one, and what is usual without.
     fn burst(&self) -> Option<Burst> {
-        let burst = self.stages.iter().find(|ran| ran.stage.kind == Kind::Burst)?;
-        Some(Burst {
-            from: burst.ended.saturating_sub(burst.stage.lasts),
-            to: burst.ended,
-            rate: self.wish.rate,
-        })
+        let ran = |kind| self.stages.iter().find(|ran| ran.stage.kind == kind);
+        let (before, burst) = (ran(Kind::Before)?, ran(Kind::Burst)?);
+        let began = |ran: &Ran| ran.ended.saturating_sub(ran.stage.lasts);
+        Some(Burst { since: began(before), from: began(burst), to: burst.ended, rate: self.wish.rate })
     }
 
     async fn hops(&self, orders: Vec<OrderId>) -> anyhow::Result<Vec<Hop>> {

@@ -157,6 +157,8 @@ pub(super) fn series(tally: &Tally, beats: &[Beat]) -> Vec<SecondFigures> {
 /// When a burst was, since the first stage began, and the rate around it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Burst {
+    /// When the load before it began, without the warm-up.
+    pub(super) since: Duration,
     pub(super) from: Duration,
     pub(super) to: Duration,
     pub(super) rate: f64,
@@ -170,7 +172,7 @@ pub(super) fn backlog(burst: Option<Burst>, beats: &[Beat], after_load: Duration
         within.map(|beat| beat.outcomes.open()).fold(0.0, f64::max)
     };
     let after_burst = burst.and_then(|burst| {
-        let usual = most(&|at| at < burst.from).max(burst.rate);
+        let usual = most(&|at| (burst.since..burst.from).contains(&at)).max(burst.rate);
         let gone = beats.iter().find(|beat| beat.at >= burst.to && beat.outcomes.open() <= usual)?;
         Some((gone.at - burst.to).as_secs_f64())
     });
@@ -264,12 +266,23 @@ mod tests {
     fn a_backlog_is_gone_when_it_is_as_before() {
         let open = [0.0, 5.0, 20.0, 300.0, 900.0, 400.0, 21.0, 20.0, 3.0];
         let beats: Vec<_> = (0..).zip(open).map(|(second, open)| beat(second, open)).collect();
-        let burst = Burst { from: Duration::from_secs(3), to: Duration::from_secs(5), rate: 10.0 };
+        let (since, from, to) = (Duration::ZERO, Duration::from_secs(3), Duration::from_secs(5));
+        let burst = Burst { since, from, to, rate: 10.0 };
         let after = |rate| backlog(Some(Burst { rate, ..burst }), &beats, Duration::from_secs(2));
         assert_eq!((after(10.0).largest, after(10.0).seconds_after_burst), (900, Some(2.0)));
         assert_eq!(after(500.0).seconds_after_burst, Some(0.0));
         assert_eq!(backlog(Some(burst), &beats[..6], Duration::ZERO).seconds_after_burst, None);
         assert_eq!(backlog(None, &beats, Duration::from_secs(2)).seconds_after_load, 2.0);
+    }
+
+    /// That a cold fleet had as many open for a moment does not make them usual.
+    #[test]
+    fn what_was_open_in_the_warm_up_is_not_what_is_usual() {
+        let open = [900.0, 5.0, 5.0, 300.0, 900.0, 800.0, 400.0, 8.0];
+        let beats: Vec<_> = (0..).zip(open).map(|(second, open)| beat(second, open)).collect();
+        let [since, from, to] = [1, 3, 5].map(Duration::from_secs);
+        let burst = Burst { since, from, to, rate: 10.0 };
+        assert_eq!(backlog(Some(burst), &beats, Duration::ZERO).seconds_after_burst, Some(2.0));
     }
 
     #[test]
