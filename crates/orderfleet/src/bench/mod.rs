@@ -190,16 +190,22 @@ impl<'a> Bench<'a> {
     /// What it comes to; once the audit trail is complete.
     ///
     /// # Errors
-    /// The audit trail does not answer, or the disk cannot be looked at.
+    /// The disk cannot be looked at.
     pub(crate) async fn figures(self, fsync: bool, ceiling: Option<Ceiling>) -> anyhow::Result<Figures> {
         let machine = Machine::here(self.fleet.data_dir()).await;
-        let (tally, beats) = (std::mem::take(&mut *self.market.tally()), self.pulse.beats());
+        let (mut tally, beats) = (std::mem::take(&mut *self.market.tally()), self.pulse.beats());
         let stages = self.stages.iter().zip(&tally.stages);
         let stages: Vec<_> = stages
             .map(|(ran, tally)| sum_up::stage(&self.wish, &ran.stage, tally, &ran.before, &ran.after))
             .collect();
         let headline = headline(&stages);
         let sample = tally.followed.iter().filter(|(stage, _)| Some(*stage) == headline);
+        let sample = sample.map(|(_, order_id)| *order_id).collect();
+        // Whoever does not answer does not take the other figures along.
+        let hops = self.hops(sample).await.unwrap_or_else(|error| {
+            tally.surprise(format!("{error:#}"));
+            Vec::new()
+        });
         Ok(Figures {
             profile: self.wish.profile,
             fsync,
@@ -210,7 +216,7 @@ impl<'a> Bench<'a> {
                 Some(stages.get(headline?)?.accepted_per_second / ceiling.orders_per_second)
             }),
             stages,
-            hops: self.hops(sample.map(|(_, order_id)| *order_id).collect()).await?,
+            hops,
             disk_bytes_per_order: self.disk(tally.accepted.len())?,
             backlog: sum_up::backlog(self.burst(), &beats, self.after_load),
             series: sum_up::series(&tally, &beats),
