@@ -203,7 +203,7 @@ impl<'a> Bench<'a> {
         let sample = sample.map(|(_, order_id)| *order_id).collect();
         // Whoever does not answer does not take the other figures along.
         let hops = self.hops(sample).await.unwrap_or_else(|error| {
-            tally.surprise(format!("{error:#}"));
+            tally.surprises.add(format!("{error:#}"));
             Vec::new()
         });
         Ok(Figures {

@@ -120,9 +120,11 @@ fn tiles(figures: &Figures, stage: &StageFigures) -> String {
     let mut tiles = vec![
         ("accepted per second", format!("{:.0}", stage.accepted_per_second)),
         ("confirmed per second", format!("{:.0}", stage.confirmed_per_second)),
-        ("p50 until confirmed", millis(stage.confirmation_us.p50)),
-        ("p99 until confirmed", millis(stage.confirmation_us.p99)),
     ];
+    if stage.confirmation_us.count > 0 {
+        tiles.push(("p50 until confirmed", millis(stage.confirmation_us.p50)));
+        tiles.push(("p99 until confirmed", millis(stage.confirmation_us.p99)));
+    }
     tiles.extend(stage.cores.map(|cores| ("cores", format!("{cores:.2}"))));
     if let (Some(ceiling), Some(share)) = (&figures.ceiling, figures.share_of_ceiling) {
         let text = format!("{:.0} % of {:.0}", share * 100.0, ceiling.orders_per_second);

@@ -184,6 +184,14 @@ fn how_far_the_fleet_was_behind_is_said_and_who_else_used_the_processors() {
 }
 
 #[test]
+fn of_what_nobody_has_seen_no_time_is_told() {
+    let mut figures = figures();
+    figures.stages[0].confirmation_us = Percentiles::default();
+    figures.hops[0].took_us = Percentiles::default();
+    assert!(!render(&figures, Some(&report()), "").contains("0.0 ms"));
+}
+
+#[test]
 fn a_ramp_that_failed_at_once_has_a_page_too() {
     let figures = Figures { headline: None, share_of_ceiling: None, series: Vec::new(), ..figures() };
     let told = warnings(&figures, Some(&report()));
