@@ -51,7 +51,7 @@ Examples:
   cargo fleet-release bench --durability default        without an fsync for each commit
   cargo fleet-release bench --replicas order-service=2 --replicas inventory-service=2
 
-Exit codes: 0 measured, and the promise holds; 1 it does not, or the fleet could not run; 130 interrupted.";
+Exit codes: 0 measured, and the promise holds; 1 it does not, or the fleet could not run; 2 wrong arguments; 130 interrupted.";
 
 /// Seconds for which the ceiling is measured, those before it is steady not counted.
 const CEILING_SECONDS: u64 = 10;
@@ -67,9 +67,11 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<ExitCod
     if cfg!(debug_assertions) {
         ui.warn("this is a debug build: its figures say nothing about how fast the fleet is; see --help");
     }
+    let options = options(&args, context);
+    options.check_names()?;
     let ceiling =
         if args.no_ceiling { None } else { Some(context.unless_stopped(ceiling(&args, ui)).await?) };
-    let fleet = Fleet::start(options(&args, context)).await?;
+    let fleet = Fleet::start(options).await?;
     ui.done();
     let measured = tokio::select! {
         measured = measure(&args, ceiling, &fleet, ui) => measured,

@@ -138,7 +138,10 @@ impl FleetOptions {
     }
 
     /// Refuses names that no service has: a mistyped one would silently do nothing.
-    pub(super) fn check_names(&self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// There is such a name.
+    pub fn check_names(&self) -> anyhow::Result<()> {
         let known: Vec<&str> = self.services.iter().map(|spec| spec.name.as_str()).collect();
         for name in self.replicas.keys().chain(self.env.keys()) {
             anyhow::ensure!(
