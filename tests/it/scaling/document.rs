@@ -173,7 +173,7 @@ fn phrases(given: &Given) -> Vec<String> {
         let [(low, first), (high, second)] = two;
         format!("| {} | the {kind} of {first}; from {} that of {second}", figure(low), figure(high))
     };
-    let (measured, a_tick) = (given.of("measured_rates"), given.of("events_of_an_input"));
+    let (measured, a_tick) = (given.of("kept_up"), given.of("events_of_an_input"));
     vec![
         format!("about {} orders a minute", figure(given.one_fleet() * 60.0)),
         format!("{} a second, {} a minute", exact(measured), figure(measured * 60.0)),
